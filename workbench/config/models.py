@@ -1,0 +1,145 @@
+"""``experiment.yaml`` as validated, frozen models. Every key has a default but data.train, data.target and metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from workbench.types import Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
+
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Config(BaseModel):
+    """Base of the configuration's sections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Config):
+    """Where the tables are and what their columns mean. Paths are relative to the experiment's folder."""
+
+    train: Path = Field(description="Training table: .csv, .csv.gz or .parquet.")
+    target: str = Field(description="Column to predict.")
+    test: Path | None = Field(None, description="Table to predict; its columns are those of the training table.")
+    sample_submission: Path | None = Field(None, description="A submission whose columns and row order are copied.")
+    id: str | None = Field(None, description="Column that identifies a row; without it the row's position does.")
+    group: str | None = Field(None, description="Column whose equal values must never be split between folds.")
+    weight: str | None = Field(None, description="Column with a weight for each training row.")
+    drop: tuple[str, ...] = Field((), description="Columns that models must not see.")
+    columns: dict[str, ColumnKind] = Field({}, description="Corrections to the inferred kinds of columns.")
+    positive: Scalar | None = Field(None, description="The positive class of a binary task; the larger one if absent.")
+
+
+class MetricConfig(Config):
+    """A user's own metric: ``function(y, prediction)`` of a file beside ``experiment.yaml``."""
+
+    function: str = Field(description="'module:attribute', such as 'metrics:profit'.")
+    direction: Direction
+    needs: Needs = "probabilities"
+    name: Name | None = None
+
+
+class FoldsConfig(Config):
+    """How rows are split for validation. The plan is made once and shared by every model."""
+
+    kind: Literal["auto", "kfold", "stratified", "group"] = Field(
+        "auto", description="auto: group with data.group, stratified for classes, else kfold."
+    )
+    splits: Annotated[int, Field(ge=2, le=100)] = 5
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class FamilyConfig(Config):
+    """A family of the experiment's own, or a built-in with other settings."""
+
+    name: Name
+    factory: str | None = Field(None, description="'module:attribute' of build(hp, problem); absent for a built-in.")
+    preparation: str | None = Field(None, description="'scaled' (default) or 'native'.")
+    trials: Positive | None = Field(None, description="This family's own budget instead of search.trials.")
+
+
+class SearchConfig(Config):
+    """How configurations are chosen, and how many."""
+
+    engine: str = "optuna"
+    trials: Positive = Field(20, description="Trials of each family in all; a second run of a finished one adds none.")
+    time: Seconds | None = Field(None, description="Seconds for one run, delivery included.")
+    startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
+
+
+class TrainingConfig(Config):
+    """How one configuration is trained."""
+
+    backend: Backend = Field("jax", description="Keras backend of the workers.")
+    epochs: Positive = Field(100, description="At most so many epochs of a Keras model.")
+    patience: Positive = Field(10, description="Epochs without improvement before a split ends.")
+    batch_size: Positive = Field(128, description="Rows in a step, unless a Recipe says otherwise.")
+    rounds: Positive = Field(1000, description="At most so many rounds of a boosted model.")
+    rounds_patience: Positive = Field(50, description="Rounds without improvement before boosting ends.")
+    stopping: Stopping = Field(
+        "fold", description="Early stopping looks at the validation fold, or at an inner part of the training fold."
+    )
+    executor: str = Field("local", description="'local': a worker process; 'inline': this process, for debugging.")
+
+
+class EnsembleConfig(Config):
+    """How the best trials are blended."""
+
+    method: str = "nelder_mead"
+    per_family: Positive = Field(2, description="So many of each family's best trials are candidates.")
+    starts: Positive = Field(4, description="Starting points of the minimiser.")
+
+
+class TrackingConfig(Config):
+    """Where runs are logged. MLFLOW_TRACKING_URI wins over the default, this key over both."""
+
+    uri: str | None = Field(None, description="MLflow tracking URI; the default is a SQLite file in the store.")
+    tensorboard: bool = True
+
+
+class ExperimentConfig(Config):
+    """One competition."""
+
+    version: Literal[1] = 1
+    name: Name | None = Field(None, description="Name in MLflow; the folder's name if absent.")
+    data: DataConfig
+    metric: str | MetricConfig = Field(description="A built-in metric's name, or a function of your own.")
+    task: Task | None = Field(None, description="Inferred from the target if absent.")
+    folds: FoldsConfig = FoldsConfig()
+    families: tuple[str | FamilyConfig, ...] = Field(
+        ("dummy", "lightgbm", "xgboost", "mlp"),
+        min_length=1,
+        description="Built-in names, 'factories:my_model', or mappings.",
+    )
+    search: SearchConfig = SearchConfig()
+    training: TrainingConfig = TrainingConfig()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    store: Path = Field(Path(".workbench"), description="Folder for everything that sweeps leave behind.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _distinct_families(self) -> ExperimentConfig:
+        names = [family.name for family in self.family_configs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two families are called '{name}'; give one of them another name")
+        return self
+
+    @property
+    def family_configs(self) -> tuple[FamilyConfig, ...]:
+        """The families, each as a mapping: ``factories:my_model`` is named ``my_model``."""
+        return tuple(_family(entry) for entry in self.families)
+
+
+def _family(entry: str | FamilyConfig) -> FamilyConfig:
+    if isinstance(entry, FamilyConfig):
+        return entry
+    if ":" in entry:
+        return FamilyConfig(name=entry.rpartition(":")[2], factory=entry)
+    return FamilyConfig(name=entry)

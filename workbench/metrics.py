@@ -1,0 +1,164 @@
+"""Metrics: a function and its direction, together.
+
+A prediction is always an array of shape ``(rows, outputs)``: the value for regression, the probability of the positive
+class for a binary task (one output), a probability per class for a multiclass task. A metric's function gets what it
+`needs`: ``values`` and binary ``probabilities`` as ``(rows,)``, multiclass ``probabilities`` as ``(rows, classes)``,
+``labels`` as class codes ``(rows,)``. ``y`` is ``(rows,)``: values, or class codes in the order of ``Problem.classes``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import registry
+from workbench.errors import FactoryError
+from workbench.types import Direction, MetricRef, Needs
+
+Array = NDArray[Any]
+MetricFunction = Callable[[Array, Array, Array | None], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of predictions.
+
+    ``function(y, prediction, weight)`` returns a float; ``weight`` is ``None`` or ``(rows,)``. ``monitor`` names the
+    smoother metric that early stopping looks at instead (accuracy moves in steps, so log loss is watched).
+    """
+
+    name: str
+    function: MetricFunction
+    direction: Direction
+    needs: Needs
+    monitor: str | None = None
+
+    def __call__(self, y: Array, prediction: Array, weight: Array | None = None) -> float:
+        """Score predictions of shape ``(rows, outputs)`` against ``y`` of shape ``(rows,)``."""
+        value = self.function(y, as_needed(prediction, self.needs), weight)
+        return float(value)
+
+    def better(self, left: float, right: float) -> bool:
+        """Say whether ``left`` is strictly better; a NaN is never better, and anything is better than it."""
+        if np.isnan(left):
+            return False
+        if np.isnan(right):
+            return True
+        return left < right if self.direction == "minimize" else left > right
+
+    @property
+    def worst(self) -> float:
+        """The value that everything beats."""
+        return float("inf") if self.direction == "minimize" else float("-inf")
+
+    def loss(self, value: float) -> float:
+        """Return the value oriented so that less is better, for minimisers."""
+        return value if self.direction == "minimize" else -value
+
+
+def as_needed(prediction: Array, needs: Needs) -> Array:
+    """Turn predictions of shape ``(rows, outputs)`` into what a metric's function takes."""
+    if needs == "labels":
+        return labels(prediction)
+    return prediction[:, 0] if prediction.shape[1] == 1 else prediction
+
+
+def labels(prediction: Array) -> Array:
+    """Return class codes ``(rows,)`` of probabilities: above one half, or the largest."""
+    if prediction.shape[1] == 1:
+        return (prediction[:, 0] > 0.5).astype(np.int64)
+    return prediction.argmax(axis=1)
+
+
+def _mean(values: Array, weight: Array | None) -> float:
+    return float(np.average(values, weights=weight))
+
+
+def _auc(y: Array, p: Array, weight: Array | None) -> float:
+    """Area under the ROC curve by ranks; ties count one half (Hanley and McNeil, 1982)."""
+    w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    p, w, positive = p[order], w[order], y[order] == 1
+    up, down = np.where(positive, w, 0.0), np.where(positive, 0.0, w)
+    if up.sum() == 0.0 or down.sum() == 0.0:
+        return float("nan")
+    starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
+    up_tied, down_tied = np.add.reduceat(up, starts), np.add.reduceat(down, starts)
+    below = np.cumsum(down_tied) - down_tied
+    return float((up_tied * (below + 0.5 * down_tied)).sum() / (up.sum() * down.sum()))
+
+
+def _log_loss(y: Array, p: Array, weight: Array | None) -> float:
+    p = np.asarray(p, dtype=np.float64)
+    tiny = np.finfo(np.float64).eps
+    if p.ndim == 1:
+        chosen = np.where(y == 1, p, 1.0 - p)
+    else:
+        chosen = p[np.arange(len(y)), y.astype(np.int64)] / p.sum(axis=1)
+    return _mean(-np.log(np.clip(chosen, tiny, 1.0)), weight)
+
+
+def _accuracy(y: Array, codes: Array, weight: Array | None) -> float:
+    return _mean((y == codes).astype(np.float64), weight)
+
+
+def _rmse(y: Array, p: Array, weight: Array | None) -> float:
+    return float(np.sqrt(_mean((y - p) ** 2, weight)))
+
+
+def _rmsle(y: Array, p: Array, weight: Array | None) -> float:
+    """Root mean squared error of ``log1p``; predictions below 0 count as 0, as a submission must clip them."""
+    return _rmse(np.log1p(y), np.log1p(np.maximum(p, 0.0)), weight)
+
+
+def _mae(y: Array, p: Array, weight: Array | None) -> float:
+    return _mean(np.abs(y - p), weight)
+
+
+AUC = Metric("auc", _auc, "maximize", "probabilities")
+LOG_LOSS = Metric("log_loss", _log_loss, "minimize", "probabilities")
+ACCURACY = Metric("accuracy", _accuracy, "maximize", "labels", monitor="log_loss")
+RMSE = Metric("rmse", _rmse, "minimize", "values")
+RMSLE = Metric("rmsle", _rmsle, "minimize", "values")
+MAE = Metric("mae", _mae, "minimize", "values")
+
+
+def load_metric(ref: MetricRef) -> Metric:
+    """Return the metric that ``ref`` names.
+
+    A user's attribute is a `Metric`, or a function of ``(y, prediction)`` or ``(y, prediction, weight)`` whose
+    direction and needs are in ``ref``.
+    """
+    if ref.function is None:
+        metric = registry.resolve("metrics", ref.name)
+        if not isinstance(metric, Metric):
+            raise FactoryError(f"metric '{ref.name}': expected a workbench.metrics.Metric, got {type(metric).__name__}")
+        return metric
+    found = registry.load(ref.function, ref.root)
+    if isinstance(found, Metric):
+        return replace(found, name=ref.name)
+    if not callable(found):
+        raise FactoryError(f"metric '{ref.function}': expected a function or a Metric, got {type(found).__name__}")
+    return Metric(ref.name, _with_weight(found), ref.direction, ref.needs)
+
+
+def monitored(metric: Metric) -> Metric:
+    """Return the metric that early stopping looks at."""
+    if metric.monitor is not None:
+        return load_metric(MetricRef(name=metric.monitor))
+    return metric
+
+
+def _with_weight(function: Callable[..., float]) -> MetricFunction:
+    """Wrap a user's function of two or three arguments."""
+    takes_weight = len(inspect.signature(function).parameters) >= 3
+
+    def call(y: Array, prediction: Array, weight: Array | None) -> float:
+        return function(y, prediction, weight) if takes_weight else function(y, prediction)
+
+    return call

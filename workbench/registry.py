@@ -1,0 +1,129 @@
+"""Names to objects: built-ins by a table, more by entry points, a user's own by ``module:attribute``.
+
+Nothing heavy is imported until a name is resolved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from workbench.errors import ConfigError, FactoryError, nearest
+
+Group = Literal["families", "metrics", "engines", "executors", "ensembles", "preparations"]
+
+BUILT_INS: dict[Group, dict[str, str]] = {
+    "families": {
+        "dummy": "workbench.models.dummy:FAMILY",
+        "lightgbm": "workbench.models.lightgbm:FAMILY",
+        "xgboost": "workbench.models.xgboost:FAMILY",
+        "mlp": "workbench.models.mlp:FAMILY",
+    },
+    "metrics": {
+        "auc": "workbench.metrics:AUC",
+        "log_loss": "workbench.metrics:LOG_LOSS",
+        "accuracy": "workbench.metrics:ACCURACY",
+        "rmse": "workbench.metrics:RMSE",
+        "rmsle": "workbench.metrics:RMSLE",
+        "mae": "workbench.metrics:MAE",
+    },
+    "engines": {"optuna": "workbench.search.optuna_engine:OptunaEngine"},
+    "executors": {
+        "local": "workbench.execution.local:LocalExecutor",
+        "inline": "workbench.execution.inline:InlineExecutor",
+    },
+    "ensembles": {"nelder_mead": "workbench.ensembles.nelder_mead:NelderMead"},
+    "preparations": {
+        "scaled": "workbench.data.preparation:ScaledPreparation",
+        "native": "workbench.data.preparation:NativePreparation",
+    },
+}
+
+
+@cache
+def references(group: Group) -> dict[str, str]:
+    """Return ``name → module:attribute`` of a group: the built-ins and the entry points of ``workbench.<group>``."""
+    found = dict(BUILT_INS[group])
+    for point in entry_points(group=f"workbench.{group}"):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+def resolve(group: Group, name: str) -> Any:
+    """Return the object registered under ``name``."""
+    known = references(group)
+    if name not in known:
+        raise ConfigError(f"no {group} entry is called '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
+    return load(known[name], None)
+
+
+def load(reference: str, root: Path | None) -> Any:
+    """Import ``module:attribute``; a module of a user's is looked for in the folder ``root`` first.
+
+    A user's module is executed once per process and file; its own imports of neighbouring files work.
+    """
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"'{reference}': expected 'module:attribute', such as 'factories:my_model'")
+    module = _user_module(root, module_name) if root is not None else _import(module_name)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        names = [name for name in vars(module) if not name.startswith("_")]
+        raise FactoryError(f"{module.__file__} has no '{attribute}'.{nearest(attribute, names)}") from None
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise FactoryError(f"cannot import '{name}': {error}") from error
+
+
+def _user_module(root: Path, name: str) -> ModuleType:
+    path = (root / Path(*name.split("."))).with_suffix(".py").resolve()
+    if not path.is_file():
+        try:
+            return _import(name)
+        except FactoryError:
+            present = ", ".join(sorted(p.name for p in root.glob("*.py"))) or "no Python files"
+            raise FactoryError(f"no module '{name}': {path} does not exist (the folder holds {present})") from None
+    return _executed(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _executed(path: Path, _modified: int) -> ModuleType:
+    name = f"workbench_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise FactoryError(f"{path} is not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with _on_path(path.parent):
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            sys.modules.pop(name, None)
+            lines = "".join(traceback.format_exception(error)[-2:])
+            raise FactoryError(f"{path} cannot be imported: {type(error).__name__}: {error}\n{lines}") from error
+    return module
+
+
+@contextlib.contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))

@@ -1,0 +1,104 @@
+"""What happened, as the ledger's append-only log keeps it. Projections see nothing else but the epoch reports.
+
+Each event carries all that a projection needs, so that a replay from event 0 needs no other table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from workbench.types import AttemptState, BlendResult, Direction, Failure, TrialResult, Value, Values
+
+
+class SweepStarted(Value):
+    """A sweep began. Its MLflow run is called ``title``, such as ``0042 nightly 2026-11-20``."""
+
+    kind: Literal["sweep.started"] = "sweep.started"
+    sweep: int
+    experiment: str
+    title: str
+    metric: str
+    direction: Direction
+    monitor: str
+    """The metric whose values the epoch reports carry."""
+    seed: int
+    config: dict[str, Any]
+    data_key: str
+    plan_key: str
+    splits: int
+    provenance: dict[str, str] = {}
+    """``git_commit``, ``git_dirty`` and versions (``python``, ``keras``, ``jax`` …)."""
+
+
+class TrialStarted(Value):
+    """An attempt at a trial began; a second attempt of the same trial continues the same run."""
+
+    kind: Literal["trial.started"] = "trial.started"
+    sweep: int
+    study: int
+    trial: int
+    attempt: int
+    family: str
+    features: str = ""
+    number: int
+    values: Values
+    code: str
+
+
+class TrialFinished(Value):
+    """An attempt ended; ``lost`` is not the trial's end, every other state is."""
+
+    kind: Literal["trial.finished"] = "trial.finished"
+    sweep: int
+    study: int
+    trial: int
+    attempt: int
+    family: str
+    number: int
+    state: AttemptState
+    result: TrialResult | None = None
+    failure: Failure | None = None
+
+
+class BlendFinished(Value):
+    """A blend was fitted on a sweep's trials."""
+
+    kind: Literal["blend.finished"] = "blend.finished"
+    sweep: int
+    blend: BlendResult
+
+
+class ModelExported(Value):
+    """A blend was written as an MLflow model; the registry projection registers it."""
+
+    kind: Literal["model.exported"] = "model.exported"
+    sweep: int
+    experiment: str
+    folder: Path
+    """The local MLflow model folder (``MLmodel`` lies in it)."""
+    metric: str
+    direction: Direction
+    score: float
+    """The blend's nested score, by which champions are compared."""
+    data_key: str
+    plan_key: str
+
+
+class SweepFinished(Value):
+    """A sweep ended; ``artifacts`` are files for the sweep's run (result.json, leaderboard.csv, submission.csv)."""
+
+    kind: Literal["sweep.finished"] = "sweep.finished"
+    sweep: int
+    state: Literal["complete", "interrupted", "failed"]
+    message: str = ""
+    artifacts: tuple[Path, ...] = ()
+
+
+Event = Annotated[
+    SweepStarted | TrialStarted | TrialFinished | BlendFinished | ModelExported | SweepFinished,
+    Field(discriminator="kind"),
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

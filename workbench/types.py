@@ -1,0 +1,341 @@
+"""The values that cross borders between rooms and processes: frozen, validated, and JSON both ways.
+
+Arrays do not travel in them; paths do. Words are those of the glossary in ``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Task = Literal["binary", "multiclass", "regression"]
+ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "ignored"]
+Direction = Literal["minimize", "maximize"]
+Needs = Literal["values", "probabilities", "labels"]
+Backend = Literal["jax", "tensorflow"]
+Stopping = Literal["fold", "inner"]
+Scalar = bool | int | float | str
+Values = dict[str, Scalar]
+FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "internal"]
+AttemptState = Literal["running", "complete", "pruned", "failed", "lost"]
+TrialState = Literal["queued", "running", "complete", "pruned", "failed"]
+
+
+class Value(BaseModel):
+    """Base of the values that cross borders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a 16-digit hexadecimal key of JSON-able parts; mappings are ordered by key first."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+class Column(Value):
+    """A feature column of the training table.
+
+    ``size`` is the number of distinct categories in the whole training table (0 for the other kinds). It fixes shapes
+    only: which category gets which code is fitted in the fold.
+    """
+
+    name: str
+    kind: ColumnKind
+    size: int = 0
+
+
+class Schema(Value):
+    """The training table's columns, taken once from the whole table."""
+
+    columns: tuple[Column, ...]
+    target: str
+    task: Task
+    id: str | None = None
+    classes: tuple[Scalar, ...] = ()
+    """Labels in code order; for a binary task the second one is the positive class. Empty for regression."""
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that models see."""
+        return tuple(column for column in self.columns if column.kind != "ignored")
+
+    @property
+    def outputs(self) -> int:
+        """The width of a prediction: 1 for regression and binary tasks, else the number of classes."""
+        return len(self.classes) if self.task == "multiclass" else 1
+
+
+class InputSchema(Value):
+    """What a preparation gives to models: the same in every fold, taken from the whole table's schema."""
+
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    """Codes of each categorical feature lie in ``[0, size)``; 0 is the unknown and the missing."""
+
+
+# --- search space ----------------------------------------------------------------------------------------------------
+
+
+class Condition(Value):
+    """The parameter exists only while ``parameter`` has one of ``values``."""
+
+    parameter: str
+    values: tuple[Scalar, ...]
+
+
+class Parameter(Value):
+    """One hyperparameter that a factory declared through ``hp``."""
+
+    name: str
+    kind: Literal["int", "float", "choice", "boolean", "fixed"]
+    default: Scalar
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    log: bool = False
+    choices: tuple[Scalar, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def active(self, values: Mapping[str, Scalar]) -> bool:
+        """Say whether every condition holds under ``values``."""
+        return all(values.get(c.parameter) in c.values for c in self.conditions if c.parameter in values) and all(
+            c.parameter in values for c in self.conditions
+        )
+
+
+class Space(Value):
+    """The hyperparameters of a factory, parents before children."""
+
+    parameters: tuple[Parameter, ...] = ()
+
+    def defaults(self) -> Values:
+        """Return the default of every parameter that is active under the defaults before it."""
+        values: Values = {}
+        for parameter in self.parameters:
+            if parameter.active(values):
+                values[parameter.name] = parameter.default
+        return values
+
+    def merge(self, other: Space) -> Space:
+        """Return this space with the parameters of ``other`` that it lacks, appended in their order."""
+        known = {parameter.name for parameter in self.parameters}
+        return Space(parameters=self.parameters + tuple(p for p in other.parameters if p.name not in known))
+
+    @property
+    def searched(self) -> tuple[Parameter, ...]:
+        """The parameters that can take more than one value."""
+        return tuple(p for p in self.parameters if p.kind != "fixed")
+
+
+# --- what a worker is told and what it answers -----------------------------------------------------------------------
+
+
+class MetricRef(Value):
+    """A metric by name, or a user's function by reference; `workbench.metrics.load_metric` turns it into a Metric."""
+
+    name: str
+    function: str | None = None
+    """``module:attribute`` of a user's function; ``None`` for a built-in."""
+    root: Path | None = None
+    """Folder in which the user's module lies."""
+    direction: Direction = "minimize"
+    needs: Needs = "values"
+
+
+class FamilyRef(Value):
+    """A family as a worker needs it."""
+
+    name: str
+    factory: str
+    """``module:attribute`` of the callable ``build(hp, problem)``."""
+    root: Path | None = None
+    """Folder in which a user's module lies; ``None`` for what is installed."""
+    preparation: str = "scaled"
+    """Name of a preparation of ``workbench.data``: ``scaled`` or ``native``."""
+    code: str
+    """Code identity: changes when the factory, or what it reaches, changes."""
+
+
+class TrainingSettings(Value):
+    """How a configuration is trained. Part of the fit key."""
+
+    backend: Backend = "jax"
+    epochs: int = 100
+    """At most so many epochs of a Keras model."""
+    patience: int = 10
+    """Epochs without a better monitored value before a Keras model's split ends."""
+    batch_size: int = 128
+    rounds: int = 1000
+    """At most so many rounds of a boosted model."""
+    rounds_patience: int = 50
+    stopping: Stopping = "fold"
+    threads: int = 0
+    """Threads of one training; 0 means all that the worker has. Not part of the fit key."""
+
+
+class Job(Value):
+    """One piece of work for a worker: describe a factory, or fit one configuration on every split."""
+
+    kind: Literal["describe", "fit"]
+    job_id: str
+    dataset: Path
+    """Folder written by ``workbench.data.dataset.Dataset.save``."""
+    plan: Path
+    """File written by ``workbench.data.folds.FoldPlan.save``."""
+    family: FamilyRef
+    metric: MetricRef
+    settings: TrainingSettings = TrainingSettings()
+    seed: int = 0
+    values: Values = {}
+    """Parameters that are missing take the factory's default."""
+    fit_key: str = ""
+    vault: Path | None = None
+
+
+class Description(Value):
+    """What is known of a factory before it is searched."""
+
+    space: Space
+    weights: int = 0
+    """Trainable weights of the default model; 0 for estimators."""
+    seconds: float = 0.0
+
+
+class TrialResult(Value):
+    """One configuration evaluated on every split. Splits are in plan order; scores are in the metric's units."""
+
+    score: float
+    score_se: float
+    scores: tuple[float, ...]
+    values: Values
+    """The parameters that the factory asked for: inactive ones are absent."""
+    best_epochs: tuple[int, ...] = ()
+    """1-based; empty for models without epochs."""
+    epochs: tuple[int, ...] = ()
+    fit_s: float = 0.0
+    predict_s: float = 0.0
+    peak_mb: float = 0.0
+    weights: int = 0
+    fit_key: str = ""
+    cached: bool = False
+    """The vault already held this fit: nothing was trained."""
+
+
+class Failure(Value):
+    """Why an attempt ended without a result."""
+
+    code: FailureCode
+    message: str
+    traceback: str = ""
+
+
+class Reported(Value):
+    """A validation value at the end of an epoch (1-based) or boosting round."""
+
+    event: Literal["reported"] = "reported"
+    job_id: str
+    split: int
+    epoch: int
+    value: float
+    loss: float | None = None
+    """Training loss of the epoch where the library gives it."""
+
+
+class Described(Value):
+    """A describe job's answer."""
+
+    event: Literal["described"] = "described"
+    job_id: str
+    description: Description
+
+
+class Finished(Value):
+    """A fit job's answer."""
+
+    event: Literal["finished"] = "finished"
+    job_id: str
+    result: TrialResult
+
+
+class Stopped(Value):
+    """A fit job ended because it was told to stop."""
+
+    event: Literal["stopped"] = "stopped"
+    job_id: str
+
+
+class Failed(Value):
+    """A job's error."""
+
+    event: Literal["failed"] = "failed"
+    job_id: str
+    failure: Failure
+
+
+class Lost(Value):
+    """The worker that held the job died."""
+
+    event: Literal["lost"] = "lost"
+    job_id: str
+    message: str
+
+
+WorkerEvent = Annotated[Reported | Described | Finished | Stopped | Failed | Lost, Field(discriminator="event")]
+
+
+# --- blends ----------------------------------------------------------------------------------------------------------
+
+
+class MemberRef(Value):
+    """A blend's member: one trial and its weight."""
+
+    family: str
+    number: int
+    fit_key: str
+    weight: float
+    score: float
+    score_se: float
+    values: Values
+
+    @property
+    def trial(self) -> str:
+        """The trial's name, such as ``lightgbm#0017``."""
+        return trial_name(self.family, self.number)
+
+
+class BlendResult(Value):
+    """A weighted average and its scores by name."""
+
+    method: str
+    members: tuple[MemberRef, ...]
+    in_sample: float
+    nested: float
+    nested_se: float
+    best_single: float
+    """The score of the best single member, for comparison."""
+
+
+def trial_name(family: str, number: int) -> str:
+    """Return the name under which people see a trial: ``lightgbm#0017``."""
+    return f"{family}#{number:04d}"
+
+
+def jsonable(value: Any) -> Any:
+    """Return ``value`` as plain JSON types: values are dumped, paths become text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
