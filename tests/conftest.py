@@ -1,0 +1,103 @@
+"""What every test gets: few threads, no network but loopback, no MLflow of the person who runs it, temporary stores."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Before any library is imported: they read these once. A test process must not fight its neighbours for cores.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ.setdefault(variable, "2")
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# Only variables set outside change what MLflow does; a test that needs one sets it itself.
+for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
+    del os.environ[variable]
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("WORKBENCH_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+# Deadlines are a source of flaky failures on a busy machine; the same examples are tried in every run.
+settings.register_profile(
+    "workbench", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("workbench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send every test that starts Keras to the same process of pytest-xdist, so that it is imported once."""
+    for item in items:
+        if item.get_closest_marker("keras") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("keras"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Return a function of a data set's name that gives its folder, and skips the test where it is absent."""
+
+    def folder(name: str) -> Path:
+        found = SHARED_DATA / name
+        if not found.is_dir():
+            pytest.skip(f"no data set '{name}': {found} is absent; WORKBENCH_SHARED_DATA may name another folder")
+        return found
+
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """An empty folder for one test's ledger, vault and tracking."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder with MLflow pointed into it, so that nothing is written beside the code."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow-default.db")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
+    """Refuse to connect to anything but this machine."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def allowed(sock: socket.socket, address: Any) -> None:
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(str(address[0])):
+            raise PermissionError(f"tests may connect to this machine only, not to {address[0]}:{address[1]}")
+
+    def guarded(sock: socket.socket, address: Any) -> None:
+        allowed(sock, address)
+        connect(sock, address)
+
+    def guarded_ex(sock: socket.socket, address: Any) -> int:
+        allowed(sock, address)
+        return connect_ex(sock, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    patch.setattr(socket.socket, "connect_ex", guarded_ex)
+    yield
+    patch.undo()
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
