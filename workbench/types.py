@@ -21,7 +21,7 @@ Backend = Literal["jax", "tensorflow"]
 Stopping = Literal["fold", "inner"]
 Scalar = bool | int | float | str
 Values = dict[str, Scalar]
-FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "internal"]
+FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "lost", "internal"]
 AttemptState = Literal["running", "complete", "pruned", "failed", "lost"]
 TrialState = Literal["queued", "running", "complete", "pruned", "failed"]
 

@@ -1,0 +1,110 @@
+"""Opening a ledger's database: SQLite with what many writers need, or any other by URL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+
+from workbench.errors import StoreError
+from workbench.store.tables import VERSION, counters, metadata
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for another's transaction on SQLite before it gives up."""
+
+_SCHEMA_LOCK = 7_262_519_048_231
+"""Key of the PostgreSQL advisory lock under which the schema is made."""
+
+
+def now() -> datetime:
+    """Return the current time, with its zone."""
+    return datetime.now(UTC)
+
+
+def aware(moment: datetime) -> datetime:
+    """Return a moment read from the database with its zone; SQLite drops it."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the SQLAlchemy URL of a SQLite file."""
+    return f"sqlite:///{path.resolve()}"
+
+
+def open_database(url: str) -> Engine:
+    """Open a database, make its tables where there are none, and check its version.
+
+    Raises:
+        StoreError: the URL is wrong, the server does not answer, the file is not a database, or it was written by a
+            newer version.
+    """
+    try:
+        engine = create_engine(url, connect_args=_connect_args(url), pool_pre_ping=not url.startswith("sqlite"))
+    except (NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        raise StoreError(f"ledger URL '{url}' cannot be used: {error}") from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    try:
+        with engine.begin() as connection:
+            _make_schema(connection)
+    except OperationalError as error:
+        raise StoreError(f"the ledger {_where(engine)} cannot be opened: {error.orig}") from error
+    except DBAPIError as error:
+        raise StoreError(
+            f"the ledger {_where(engine)} is damaged or not a database ({error.orig}); it was left untouched. "
+            "Move it away to begin a new one, or put a backup in its place."
+        ) from error
+    return engine
+
+
+def next_count(connection: Connection, name: str) -> int:
+    """Increment a counter and return it; the row's lock orders concurrent transactions."""
+    row = counters.c.name == name
+    value = connection.execute(
+        update(counters).where(row).values(value=counters.c.value + 1).returning(counters.c.value)
+    ).scalar_one()
+    return int(value)
+
+
+def _connect_args(url: str) -> dict[str, Any]:
+    return {"timeout": BUSY_SECONDS, "check_same_thread": False} if url.startswith("sqlite") else {}
+
+
+def _where(engine: Engine) -> str:
+    return str(make_url(engine.url).render_as_string(hide_password=True))
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Let SQLAlchemy begin transactions, each as a writer from its start: two readers that upgrade would deadlock."""
+    if engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _make_schema(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+    metadata.create_all(connection)
+    found = connection.execute(select(counters.c.value).where(counters.c.name == "version")).scalar()
+    if found is None:
+        start = [{"name": "version", "value": VERSION}, {"name": "events", "value": 0}]
+        connection.execute(insert(counters), start)
+    elif found > VERSION:
+        raise StoreError(
+            f"the ledger {_where(connection.engine)} has version {found}, this program knows {VERSION}: "
+            "upgrade the workbench, or use another --store."
+        )

@@ -1,0 +1,98 @@
+"""The append-only log of events, the epoch reports, and how far each projection has read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from workbench.store import tables
+from workbench.store.database import aware, next_count, now
+from workbench.store.events import EVENT, Event
+from workbench.types import Reported
+
+
+class Report(NamedTuple):
+    """A validation value of one split at one epoch (1-based)."""
+
+    split: int
+    epoch: int
+    value: float
+    loss: float | None
+
+
+def append(connection: Connection, event: Event) -> int:
+    """Write an event in the caller's transaction and return its position (from 1, without gaps)."""
+    position = next_count(connection, "events")
+    payload = EVENT.dump_json(event).decode()
+    connection.execute(insert(tables.events).values(position=position, at=now(), payload=payload))
+    return position
+
+
+def events(engine: Engine, after: int, limit: int) -> list[tuple[int, datetime, Event]]:
+    """Return up to ``limit`` events behind position ``after``, in order."""
+    table = tables.events
+    query = select(table).where(table.c.position > after).order_by(table.c.position).limit(limit)
+    with engine.connect().execution_options(reading=True) as connection:
+        rows = connection.execute(query).all()
+    return [(row.position, aware(row.at), EVENT.validate_json(row.payload)) for row in rows]
+
+
+def last_position(engine: Engine) -> int:
+    """Return the position of the newest event, 0 if there is none."""
+    query = select(tables.counters.c.value).where(tables.counters.c.name == "events")
+    with engine.connect().execution_options(reading=True) as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def position(engine: Engine, projection: str) -> int:
+    """Return the position up to which a projection has applied events."""
+    table = tables.projections
+    with engine.connect().execution_options(reading=True) as connection:
+        found = connection.execute(select(table.c.position).where(table.c.name == projection)).scalar()
+    return int(found or 0)
+
+
+def advance(engine: Engine, projection: str, to: int) -> None:
+    """Note that a projection has applied everything up to ``to``."""
+    table = tables.projections
+    with engine.begin() as connection:
+        done = connection.execute(update(table).where(table.c.name == projection).values(position=to))
+        if done.rowcount == 0:
+            connection.execute(insert(table).values(name=projection, position=to))
+
+
+def write_reports(engine: Engine, rows: Sequence[tuple[int, Reported]]) -> None:
+    """Write epoch reports of attempts; what is there already is left as it is, and what is not finite is left out."""
+    values = [
+        {"attempt": attempt, "split": r.split, "epoch": r.epoch, "value": r.value, "loss": r.loss}
+        for attempt, r in rows
+        if math.isfinite(r.value)
+    ]
+    if not values:
+        return
+    make = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    with engine.begin() as connection:
+        connection.execute(make(tables.reports).on_conflict_do_nothing(), values)
+
+
+def reports(engine: Engine, attempt: int) -> list[Report]:
+    """Return an attempt's reports, by split and epoch."""
+    table = tables.reports
+    query = (
+        select(table.c.split, table.c.epoch, table.c.value, table.c.loss)
+        .where(table.c.attempt == attempt)
+        .order_by(table.c.split, table.c.epoch)
+    )
+    with engine.connect().execution_options(reading=True) as connection:
+        return [Report(*row) for row in connection.execute(query)]
+
+
+def forget_projection(engine: Engine, projection: str) -> None:
+    """Make a projection start again from event 0."""
+    with engine.begin() as connection:
+        connection.execute(delete(tables.projections).where(tables.projections.c.name == projection))

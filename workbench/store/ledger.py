@@ -1,0 +1,373 @@
+"""The ledger: studies, sweeps, trials and attempts, and the only truth about them.
+
+States of a trial: queued → running → complete | pruned | failed; terminal states never change. A trial that loses its
+attempt is queued again, and its next attempt names the lost one. Claims are transactions, so a budget of N is exactly N
+however many drivers share the ledger. Who lost its lease cannot write.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from workbench.errors import LeaseLost
+from workbench.store import event_log
+from workbench.store.database import aware, now, open_database
+from workbench.store.events import Event, SweepFinished, TrialFinished, TrialStarted
+from workbench.store.owner import known_dead, this_process
+from workbench.store.tables import attempts, studies, sweeps, trials
+from workbench.types import AttemptState, Failure, Reported, Space, TrialResult, TrialState, Values, trial_name
+
+LEASE = timedelta(seconds=60)
+"""A driver that has not renewed for so long has lost its attempts; it renews every few seconds."""
+
+LOSSES_ALLOWED = 1
+"""So many workers may die under a trial before it counts as failed(lost): a second death is hardly chance."""
+
+TERMINAL: tuple[TrialState, ...] = ("complete", "pruned", "failed")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One family on one (training data, fold plan, metric, code identity)."""
+
+    id: int
+    key: str
+    family: str
+    space: Space | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a trial. ``values`` is ``None`` until the engine was asked."""
+
+    attempt: int
+    token: str
+    study: Study
+    trial: int
+    number: int
+    sweep: int
+    values: Values | None
+
+    @property
+    def name(self) -> str:
+        """The trial's name, such as ``lightgbm#0017``."""
+        return trial_name(self.study.family, self.number)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial as the ledger knows it; ``result`` only when it is complete."""
+
+    id: int
+    study: int
+    family: str
+    number: int
+    state: TrialState
+    values: Values
+    result: TrialResult | None
+    failure: Failure | None
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The trial's name, such as ``lightgbm#0017``."""
+        return trial_name(self.family, self.number)
+
+
+class Ledger:
+    """A store of studies and what became of them, in a SQL database."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at a SQLAlchemy URL; its tables are made where there are none."""
+        self.url = url
+        self.owner = this_process()
+        self._engine = open_database(url)
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Open the database at a SQLAlchemy URL."""
+        return cls(url)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    # --- sweeps ------------------------------------------------------------------------------------------------------
+
+    def open_sweep(self, experiment: str) -> int:
+        """Begin a sweep and return its number."""
+        row = {"experiment": experiment, "state": "running", "owner": self.owner, "started": now()}
+        with self._engine.begin() as connection:
+            return int(connection.execute(insert(sweeps).values(row).returning(sweeps.c.id)).scalar_one())
+
+    def close_sweep(self, event: SweepFinished) -> None:
+        """End a sweep, once."""
+        with self._engine.begin() as connection:
+            self._close_sweep(connection, event)
+
+    def _close_sweep(self, connection: Connection, event: SweepFinished) -> None:
+        open_one = (sweeps.c.id == event.sweep) & (sweeps.c.state == "running")
+        values = {"state": event.state, "finished": now()}
+        if connection.execute(update(sweeps).where(open_one).values(values)).rowcount:
+            event_log.append(connection, event)
+
+    def record_delivery(self, sweep: int, key: str) -> None:
+        """Note what a sweep delivered: a key of everything that its delivery depends on."""
+        with self._engine.begin() as connection:
+            connection.execute(update(sweeps).where(sweeps.c.id == sweep).values(delivery=key))
+
+    def last_delivery(self, experiment: str) -> tuple[int, str] | None:
+        """Return the newest sweep of an experiment that delivered, and the key of what it delivered."""
+        query = (
+            select(sweeps.c.id, sweeps.c.delivery)
+            .where(sweeps.c.experiment == experiment, sweeps.c.delivery.is_not(None), sweeps.c.state == "complete")
+            .order_by(sweeps.c.id.desc())
+            .limit(1)
+        )
+        row = self._one(query)
+        return (row.id, row.delivery) if row else None
+
+    # --- studies -----------------------------------------------------------------------------------------------------
+
+    def open_study(self, key: str, experiment: str, family: str) -> Study:
+        """Return the study with this key, made if it is new."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(studies).where(studies.c.key == key)).one_or_none()
+            if row is None:
+                values = {"key": key, "experiment": experiment, "family": family, "created": now()}
+                row = connection.execute(insert(studies).values(values).returning(*studies.c)).one()
+        return _study(row)
+
+    def set_space(self, study: int, space: Space) -> None:
+        """Keep what is known of a study's space."""
+        with self._engine.begin() as connection:
+            values = {"space": space.model_dump_json()}
+            connection.execute(update(studies).where(studies.c.id == study).values(values))
+
+    def trials(self, study: int) -> list[Trial]:
+        """Return a study's trials by number."""
+        last = (
+            select(attempts.c.trial, func.max(attempts.c.id).label("id")).group_by(attempts.c.trial).subquery()
+        )
+        query = (
+            select(trials, studies.c.family, attempts.c.result, attempts.c.failure, attempts.c.started, attempts.c.finished)
+            .join(studies, studies.c.id == trials.c.study)
+            .outerjoin(last, last.c.trial == trials.c.id)
+            .outerjoin(attempts, attempts.c.id == last.c.id)
+            .where(trials.c.study == study)
+            .order_by(trials.c.number)
+        )
+        return [_trial(row) for row in self._all(query)]
+
+    def counts(self, study: int) -> dict[TrialState, int]:
+        """Return the number of a study's trials in each state."""
+        query = select(trials.c.state, func.count()).where(trials.c.study == study).group_by(trials.c.state)
+        return {row[0]: row[1] for row in self._all(query)}
+
+    # --- attempts ----------------------------------------------------------------------------------------------------
+
+    def claim(self, study: Study, sweep: int, total: int) -> Claim | None:
+        """Take a queued trial, or a new one while the study has fewer than ``total``; ``None`` if there is neither."""
+        with self._engine.begin() as connection:
+            trial = self._queued(connection, study.id) or self._new_trial(connection, study.id, total)
+            if trial is None:
+                return None
+            parent = connection.execute(select(func.max(attempts.c.id)).where(attempts.c.trial == trial.id)).scalar()
+            row = {
+                "trial": trial.id,
+                "parent": parent,
+                "sweep": sweep,
+                "state": "running",
+                "owner": self.owner,
+                "token": secrets.token_hex(8),
+                "lease_until": now() + LEASE,
+                "started": now(),
+            }
+            attempt = connection.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one()
+            connection.execute(update(trials).where(trials.c.id == trial.id).values(state="running"))
+        values = None if trial.values is None else _values(trial.values)
+        return Claim(attempt, str(row["token"]), study, trial.id, trial.number, sweep, values)
+
+    def begin(self, claim: Claim, values: Values, event: TrialStarted) -> None:
+        """Fix a claimed trial's values, and log that it started."""
+        with self._engine.begin() as connection:
+            self._held(connection, claim)
+            text = json.dumps(values)
+            connection.execute(update(trials).where(trials.c.id == claim.trial).values(values=text))
+            event_log.append(connection, event)
+
+    def finish(self, claim: Claim, event: TrialFinished) -> None:
+        """End an attempt and its trial with one of the terminal states.
+
+        Raises:
+            LeaseLost: the attempt is no longer this process's.
+        """
+        with self._engine.begin() as connection:
+            self._held(connection, claim)
+            self._end(connection, event, _ended(event.state))
+
+    def lose(self, claim: Claim, failure: Failure | None) -> TrialState:
+        """End an attempt without a result, and return what became of its trial.
+
+        Without a failure the driver gave it back, and the trial is queued. With one a worker died under it: the trial is
+        queued once more, then failed.
+        """
+        with self._engine.begin() as connection:
+            self._held(connection, claim)
+            return self._lose(connection, claim.attempt, failure)
+
+    def renew(self, claims: Iterable[Claim]) -> None:
+        """Extend the leases of attempts that are being worked on."""
+        held = [claim.attempt for claim in claims]
+        if held:
+            mine = attempts.c.id.in_(held) & (attempts.c.owner == self.owner) & (attempts.c.state == "running")
+            with self._engine.begin() as connection:
+                connection.execute(update(attempts).where(mine).values(lease_until=now() + LEASE))
+
+    def reap(self) -> int:
+        """Queue the trials and close the sweeps of dead drivers; return how many trials were queued."""
+        with self._engine.begin() as connection:
+            running = connection.execute(select(attempts).where(attempts.c.state == "running")).all()
+            dead = [row for row in running if aware(row.lease_until) < now() or known_dead(row.owner)]
+            for row in dead:
+                self._lose(connection, row.id, None)
+            for row in connection.execute(select(sweeps).where(sweeps.c.state == "running")).all():
+                if known_dead(row.owner):
+                    message = "the driver died"
+                    self._close_sweep(connection, SweepFinished(sweep=row.id, state="interrupted", message=message))
+        return len(dead)
+
+    def _queued(self, connection: Connection, study: int) -> Row[Any] | None:
+        query = select(trials).where(trials.c.study == study, trials.c.state == "queued").order_by(trials.c.number)
+        return connection.execute(query.limit(1).with_for_update(skip_locked=True)).one_or_none()
+
+    def _new_trial(self, connection: Connection, study: int, total: int) -> Row[Any] | None:
+        # The study's row is locked first (SQLite has one writer anyway), so that two drivers never count the same.
+        connection.execute(select(studies.c.id).where(studies.c.id == study).with_for_update())
+        number = connection.execute(select(func.count()).where(trials.c.study == study)).scalar_one()
+        if number >= total:
+            return None
+        row = {"study": study, "number": number, "state": "running"}
+        return connection.execute(insert(trials).values(row).returning(*trials.c)).one()
+
+    def _held(self, connection: Connection, claim: Claim) -> None:
+        query = select(attempts.c.token, attempts.c.state).where(attempts.c.id == claim.attempt).with_for_update()
+        row = connection.execute(query).one()
+        if row.token != claim.token or row.state != "running":
+            raise LeaseLost(f"{claim.name}: attempt {claim.attempt} was taken over; its result is dropped")
+
+    def _end(self, connection: Connection, event: TrialFinished, trial_state: TrialState) -> None:
+        values = {
+            "state": event.state,
+            "finished": now(),
+            "result": event.result.model_dump_json() if event.result else None,
+            "failure": event.failure.model_dump_json() if event.failure else None,
+        }
+        connection.execute(update(attempts).where(attempts.c.id == event.attempt).values(values))
+        connection.execute(update(trials).where(trials.c.id == event.trial).values(state=trial_state))
+        event_log.append(connection, event)
+
+    def _lose(self, connection: Connection, attempt: int, failure: Failure | None) -> TrialState:
+        query = (
+            select(attempts.c.sweep, trials.c.id, trials.c.study, trials.c.number, studies.c.family)
+            .join(trials, trials.c.id == attempts.c.trial)
+            .join(studies, studies.c.id == trials.c.study)
+            .where(attempts.c.id == attempt)
+        )
+        row = connection.execute(query).one()
+        deaths = connection.execute(
+            select(func.count()).where(
+                attempts.c.trial == row.id, attempts.c.state == "lost", attempts.c.failure.is_not(None)
+            )
+        ).scalar_one()
+        final = failure is not None and deaths >= LOSSES_ALLOWED
+        state: AttemptState = "failed" if final else "lost"
+        becomes: TrialState = "failed" if final else "queued"
+        event = TrialFinished(
+            sweep=row.sweep,
+            study=row.study,
+            trial=row.id,
+            attempt=attempt,
+            family=row.family,
+            number=row.number,
+            state=state,
+            failure=failure,
+        )
+        self._end(connection, event, becomes)
+        return becomes
+
+    # --- events and reports ------------------------------------------------------------------------------------------
+
+    def append(self, event: Event) -> int:
+        """Write an event and return its position."""
+        with self._engine.begin() as connection:
+            return event_log.append(connection, event)
+
+    def events(self, after: int, limit: int = 1000) -> list[tuple[int, datetime, Event]]:
+        """Return up to ``limit`` events behind position ``after``, in order."""
+        return event_log.events(self._engine, after, limit)
+
+    def last_position(self) -> int:
+        """Return the position of the newest event, 0 if there is none."""
+        return event_log.last_position(self._engine)
+
+    def position(self, projection: str) -> int:
+        """Return the position up to which a projection has applied events."""
+        return event_log.position(self._engine, projection)
+
+    def advance(self, projection: str, position: int) -> None:
+        """Note that a projection has applied everything up to ``position``."""
+        event_log.advance(self._engine, projection, position)
+
+    def write_reports(self, rows: Sequence[tuple[int, Reported]]) -> None:
+        """Write epoch reports of attempts."""
+        event_log.write_reports(self._engine, rows)
+
+    def reports(self, attempt: int) -> list[event_log.Report]:
+        """Return an attempt's reports, by split and epoch."""
+        return event_log.reports(self._engine, attempt)
+
+    def _all(self, query: Any) -> Sequence[Row[Any]]:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(query).all()
+
+    def _one(self, query: Any) -> Row[Any] | None:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(query).one_or_none()
+
+
+def _ended(state: AttemptState) -> TrialState:
+    if state not in TERMINAL:
+        raise ValueError(f"'{state}' does not end a trial; expected one of {', '.join(TERMINAL)}")
+    return state
+
+
+def _study(row: Row[Any]) -> Study:
+    space = Space.model_validate_json(row.space) if row.space else None
+    return Study(id=row.id, key=row.key, family=row.family, space=space)
+
+
+def _values(text: str | None) -> Values:
+    return json.loads(text) if text else {}
+
+
+def _trial(row: Row[Any]) -> Trial:
+    ended = row.finished is not None and row.state in TERMINAL
+    return Trial(
+        id=row.id,
+        study=row.study,
+        family=row.family,
+        number=row.number,
+        state=row.state,
+        values=_values(row.values),
+        result=TrialResult.model_validate_json(row.result) if ended and row.result else None,
+        failure=Failure.model_validate_json(row.failure) if row.failure else None,
+        seconds=(aware(row.finished) - aware(row.started)).total_seconds() if row.finished else 0.0,
+    )
