@@ -45,12 +45,14 @@ class Column(Value):
     """A feature column of the training table.
 
     ``size`` is the number of distinct categories in the whole training table (0 for the other kinds). It fixes shapes
-    only: which category gets which code is fitted in the fold.
+    only: which category gets which code is fitted in the fold. ``missing`` says whether the column has gaps there; it
+    too fixes a shape (whether there is an indicator of missing values).
     """
 
     name: str
     kind: ColumnKind
     size: int = 0
+    missing: bool = False
 
 
 class Schema(Value):
@@ -101,8 +103,13 @@ class Parameter(Value):
     default: Scalar
     low: float | None = None
     high: float | None = None
+    """Inclusive; with a step it is itself a value of the grid."""
     step: float | None = None
+    """Distance between neighbouring values, or their ratio where ``log`` or ``reverse`` is set."""
     log: bool = False
+    """Even in the logarithm: dense near ``low``."""
+    reverse: bool = False
+    """Dense near ``high``: ``low + high - value`` is even in the logarithm."""
     choices: tuple[Scalar, ...] = ()
     conditions: tuple[Condition, ...] = ()
 

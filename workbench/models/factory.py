@@ -1,0 +1,116 @@
+"""Calling a user's factory, however it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import FactoryError, WorkbenchError
+from workbench.models.hyperparameters import HyperParameters
+from workbench.models.trial_style import TrialStyle
+
+if TYPE_CHECKING:
+    from workbench.models.problem import Problem
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_OWN_FOLDER = Path(__file__).resolve().parents[1]
+_LIBRARIES = tuple({Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def call_factory(build: Callable[..., Any] | type[Any] | Any, hp: HyperParameters, problem: Problem) -> object:
+    """Call a factory and return what it built.
+
+    These are factories: ``build(hp, problem)``; ``build(hp)``, as KerasTuner calls it; the same with ``trial`` as the
+    first parameter, which then has Optuna's methods; an object with a ``build`` method, or a class of such objects,
+    such as a KerasTuner ``HyperModel``. ``problem`` is passed where a second parameter is required or has that name.
+
+    Raises:
+        FactoryError: it cannot be called so, it raised (the message shows the user's lines), or it returned ``None``.
+        MemoryError: the host or the device ran out of memory.
+    """
+    name = _name(build)
+    try:
+        target = _target(build)
+        positional, named = _arguments(target, name, hp, problem)
+        alone = len(positional) + len(named) == 1
+        with hp.like_keras_tuner() if alone and positional[0] is hp else contextlib.nullcontext():
+            built: object = target(*positional, **named)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _as_factory_error(name, error) from error
+    if built is None:
+        raise FactoryError(f"factory '{name}' returned None; expected a compiled model, an estimator or a Recipe")
+    return built
+
+
+def _name(build: Any) -> str:
+    return str(getattr(build, "__name__", type(build).__name__))
+
+
+def _target(build: Any) -> Callable[..., Any]:
+    """Return what is to be called: the factory itself or its object's ``build`` method."""
+    if inspect.isclass(build) and callable(getattr(build, "build", None)):
+        build = build()
+    if not inspect.isroutine(build) and callable(getattr(build, "build", None)):
+        method: Callable[..., Any] = build.build
+        return method
+    if not callable(build):
+        raise FactoryError(
+            f"factory '{_name(build)}': expected a function build(hp, problem), or an object with a build method; "
+            f"got {build!r} ({type(build).__name__})"
+        )
+    target: Callable[..., Any] = build
+    return target
+
+
+def _arguments(
+    target: Callable[..., Any], name: str, hp: HyperParameters, problem: Problem
+) -> tuple[list[Any], dict[str, Any]]:
+    parameters = list(inspect.signature(target).parameters.values())
+    slots = [p for p in parameters if p.kind in _POSITIONAL]
+    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        # A KerasTuner HyperModel wraps its build as (hp, *args, **kwargs): it says nothing of a second argument.
+        slots = slots or [inspect.Parameter("hp", inspect.Parameter.POSITIONAL_ONLY)]
+    required = [p for p in slots if p.default is inspect.Parameter.empty]
+    if not slots or len(required) > 2:
+        shown = ", ".join(str(p) for p in parameters)
+        raise FactoryError(
+            f"factory '{name}({shown})': expected build(hp, problem), build(hp), build(trial, problem) or build(trial)"
+        )
+    first = TrialStyle(hp) if slots[0].name == "trial" else hp
+    if len(required) == 2 or (len(slots) > 1 and slots[1].name == "problem"):
+        return [first, problem], {}
+    wants = any(p.kind is inspect.Parameter.KEYWORD_ONLY and p.name == "problem" for p in parameters)
+    return [first], {"problem": problem} if wants else {}
+
+
+def _as_factory_error(name: str, error: Exception) -> WorkbenchError:
+    """Return the error to show: ours as it is where no line of the user's was reached."""
+    if isinstance(error, WorkbenchError) and not isinstance(error, FactoryError):
+        return error
+    frames = _user_frames(error)
+    if isinstance(error, FactoryError):
+        return FactoryError(f"factory '{name}': {error}\n{frames}") if frames else error
+    if not frames:
+        frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-3:]))
+    return FactoryError(f"factory '{name}' raised {type(error).__name__}: {error}\n{frames}".rstrip())
+
+
+def _user_frames(error: BaseException) -> str:
+    """Return the traceback's frames that are neither ours nor a library's."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+    return "".join(traceback.format_list(frames)).rstrip()
+
+
+def _is_library(filename: str) -> bool:
+    path = Path(filename)
+    if not path.is_absolute():
+        return filename.startswith("<frozen")
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(folder) for folder in (_OWN_FOLDER, *_LIBRARIES))
