@@ -80,17 +80,22 @@ def _mean(values: Array, weight: Array | None) -> float:
 
 
 def _auc(y: Array, p: Array, weight: Array | None) -> float:
-    """Area under the ROC curve by ranks; ties count one half (Hanley and McNeil, 1982)."""
-    w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    p, w, positive = p[order], w[order], y[order] == 1
-    up, down = np.where(positive, w, 0.0), np.where(positive, 0.0, w)
-    if up.sum() == 0.0 or down.sum() == 0.0:
-        return float("nan")
-    starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
-    up_tied, down_tied = np.add.reduceat(up, starts), np.add.reduceat(down, starts)
-    below = np.cumsum(down_tied) - down_tied
-    return float((up_tied * (below + 0.5 * down_tied)).sum() / (up.sum() * down.sum()))
+    """Area under the ROC curve: the share of pairs that are in order; ties count one half (Hanley and McNeil, 1982).
+
+    Sorting values and counting is several times as fast as ranking by `argsort`, and blenders call this thousands of times.
+    """
+    up, down = y == 1, y != 1
+    if weight is None:
+        negatives, positives = np.sort(p[down]), np.sort(p[up])
+        below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
+        pairs = len(negatives) * len(positives)
+        return float(below.sum() / (2 * pairs)) if pairs else float("nan")
+    order = np.argsort(p[down], kind="stable")
+    negatives = p[down][order]
+    mass = np.r_[0.0, np.cumsum(weight[down][order])]
+    left, right = (mass[np.searchsorted(negatives, p[up], side)] for side in ("left", "right"))
+    total = mass[-1] * weight[up].sum()
+    return float((weight[up] * (left + right)).sum() / (2.0 * total)) if total > 0.0 else float("nan")
 
 
 def _log_loss(y: Array, p: Array, weight: Array | None) -> float:
