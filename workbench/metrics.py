@@ -82,7 +82,7 @@ def _mean(values: Array, weight: Array | None) -> float:
 def _auc(y: Array, p: Array, weight: Array | None) -> float:
     """Area under the ROC curve: the share of pairs that are in order; ties count one half (Hanley and McNeil, 1982).
 
-    Sorting values and counting is several times as fast as ranking by `argsort`, and blenders call this thousands of times.
+    Sorting values and counting is several times as fast as ranking by `argsort`; blenders ask thousands of times.
     """
     up, down = y == 1, y != 1
     if weight is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,7 @@ class NelderMead:
 
     def _fit_ordered(self, loss: _Objective, singles: Array) -> Array:
         """Fit members that come best first."""
-        best = np.eye(len(singles))[0]
+        best: Array = np.eye(len(singles))[0]
         if len(singles) == 1 or not np.isfinite(singles[0]):
             return best
         tolerance = 1e-6 * abs(float(singles[0])) + 1e-12
@@ -133,14 +132,18 @@ def _descend(
     logits = np.log(np.maximum(start, TINY / 10))
     origin = logits[1:] - logits[0]
     simplex = np.vstack([origin, origin + step * np.eye(len(origin))])
-    options: dict[str, Any] = {
-        "initial_simplex": simplex,
-        "maxfev": evaluations,
-        "xatol": 0.02,
-        "fatol": tolerance,
-        "adaptive": len(origin) > 5,
-    }
-    result = minimize(lambda point: loss(weights_of(point)), origin, method="Nelder-Mead", options=options)
+    result = minimize(  # type: ignore[call-overload]  # the stubs want NumPy scalars for tolerances
+        lambda point: loss(weights_of(point)),
+        origin,
+        method="Nelder-Mead",
+        options={
+            "initial_simplex": simplex,
+            "maxfev": evaluations,
+            "xatol": 0.02,
+            "fatol": tolerance,
+            "adaptive": len(origin) > 5,
+        },
+    )
     end = weights_of(np.asarray(result.x))
     return end if loss(end) <= loss(start) else start
 
