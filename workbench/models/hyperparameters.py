@@ -30,11 +30,12 @@ class HyperParameters:
         self._used: Values = {}
         self._scopes: list[str] = []
         self._conditions: list[Condition] = []
+        self._opened: dict[Condition, None] = {}
         self._none_if_inactive = False
 
     # KerasTuner's names: the casing and the long signatures are its.
 
-    def Int(  # noqa: N802
+    def Int(
         self,
         name: str,
         min_value: int,
@@ -57,7 +58,7 @@ class HyperParameters:
             )
             return self.declare(declared)
 
-    def Float(  # noqa: N802
+    def Float(
         self,
         name: str,
         min_value: float,
@@ -75,7 +76,7 @@ class HyperParameters:
             )
             return self.declare(declared)
 
-    def Choice(  # noqa: N802
+    def Choice(
         self,
         name: str,
         values: Sequence[Any],
@@ -90,14 +91,14 @@ class HyperParameters:
         with self._maybe(parent_name, parent_values):
             return self.declare(ranges.choice(self._full(name), values, default))
 
-    def Boolean(  # noqa: N802
+    def Boolean(
         self, name: str, default: bool = False, parent_name: str | None = None, parent_values: Any = None
     ) -> Any:
         """Return true or false."""
         with self._maybe(parent_name, parent_values):
             return self.declare(ranges.boolean(self._full(name), default))
 
-    def Fixed(  # noqa: N802
+    def Fixed(
         self, name: str, value: Scalar, parent_name: str | None = None, parent_values: Any = None
     ) -> Any:
         """Return ``value``: recorded, not searched."""
@@ -114,6 +115,7 @@ class HyperParameters:
         several = isinstance(parent_values, Sequence) and not isinstance(parent_values, str)
         wanted = tuple(ranges.checked(parent, value) for value in (parent_values if several else [parent_values]))
         self._conditions.append(Condition(parameter=parent.name, values=wanted))
+        self._opened[self._conditions[-1]] = None
         try:
             yield
         finally:
@@ -158,6 +160,11 @@ class HyperParameters:
         return Space(parameters=tuple(self._declared.values()))
 
     @property
+    def opened(self) -> tuple[Condition, ...]:
+        """The conditions of every scope that was opened, also of those in which nothing was declared."""
+        return tuple(self._opened)
+
+    @property
     def used(self) -> Values:
         """The values that the factory asked for while their conditions held."""
         return dict(self._used)
@@ -179,6 +186,13 @@ class HyperParameters:
             given = self._given.get(parameter.name, parameter.default)
             self._used[parameter.name] = ranges.checked(parameter, given)
         return self._used[parameter.name]
+
+    def copy(self) -> HyperParameters:
+        """Return a record of its own with the same values and declarations."""
+        other = HyperParameters(self._given)
+        other._declared, other._used, other._opened = dict(self._declared), dict(self._used), dict(self._opened)
+        other._none_if_inactive = self._none_if_inactive
+        return other
 
     @contextlib.contextmanager
     def like_keras_tuner(self) -> Iterator[None]:
