@@ -1,5 +1,6 @@
 """``experiment.yaml``: models, a safe reader, overrides, and a JSON schema for editors."""
 
+from workbench.config.json_schema import json_schema, write_json_schema
 from workbench.config.models import (
     DataConfig,
     EnsembleConfig,
@@ -11,6 +12,7 @@ from workbench.config.models import (
     TrackingConfig,
     TrainingConfig,
 )
+from workbench.config.reader import config_from_mapping, read_config
 
 __all__ = [
     "DataConfig",
@@ -22,4 +24,8 @@ __all__ = [
     "SearchConfig",
     "TrackingConfig",
     "TrainingConfig",
+    "config_from_mapping",
+    "json_schema",
+    "read_config",
+    "write_json_schema",
 ]

@@ -5,13 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from workbench.types import Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
 
-Positive = Annotated[int, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100)]
-Seconds = Annotated[float, Field(gt=0)]
+
+def _not_boolean(value: object) -> object:
+    """Refuse ``trials: true``, which would pass for 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Input should be a number")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_not_boolean)]
+Positive = Annotated[Integer, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
+FamilyEntry = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
+Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
 
 
 class Config(BaseModel):
@@ -39,9 +50,9 @@ class MetricConfig(Config):
     """A user's own metric: ``function(y, prediction)`` of a file beside ``experiment.yaml``."""
 
     function: str = Field(description="'module:attribute', such as 'metrics:profit'.")
-    direction: Direction
-    needs: Needs = "probabilities"
-    name: Name | None = None
+    direction: Direction = Field(description="Whether less or more is better.")
+    needs: Needs = Field("probabilities", description="What the function is given as its prediction.")
+    name: Name | None = Field(None, description="Name in tables and in MLflow; the attribute's name if absent.")
 
 
 class FoldsConfig(Config):
@@ -50,14 +61,16 @@ class FoldsConfig(Config):
     kind: Literal["auto", "kfold", "stratified", "group"] = Field(
         "auto", description="auto: group with data.group, stratified for classes, else kfold."
     )
-    splits: Annotated[int, Field(ge=2, le=100)] = 5
-    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    splits: Annotated[Integer, Field(ge=2, le=100)] = Field(5, description="Parts that the rows are split into.")
+    repeats: Annotated[Integer, Field(ge=1, le=100)] = Field(
+        1, description="So many different plans, one after the other, to tell close models apart."
+    )
 
 
 class FamilyConfig(Config):
     """A family of the experiment's own, or a built-in with other settings."""
 
-    name: Name
+    name: Name = Field(description="A built-in's name, or a name for the factory.")
     factory: str | None = Field(None, description="'module:attribute' of build(hp, problem); absent for a built-in.")
     preparation: str | None = Field(None, description="'scaled' (default) or 'native'.")
     trials: Positive | None = Field(None, description="This family's own budget instead of search.trials.")
@@ -66,7 +79,7 @@ class FamilyConfig(Config):
 class SearchConfig(Config):
     """How configurations are chosen, and how many."""
 
-    engine: str = "optuna"
+    engine: str = Field("optuna", description="What chooses the next values.")
     trials: Positive = Field(20, description="Trials of each family in all; a second run of a finished one adds none.")
     time: Seconds | None = Field(None, description="Seconds for one run, delivery included.")
     startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
@@ -90,7 +103,7 @@ class TrainingConfig(Config):
 class EnsembleConfig(Config):
     """How the best trials are blended."""
 
-    method: str = "nelder_mead"
+    method: str = Field("nelder_mead", description="How the weights are found.")
     per_family: Positive = Field(2, description="So many of each family's best trials are candidates.")
     starts: Positive = Field(4, description="Starting points of the minimiser.")
 
@@ -99,19 +112,19 @@ class TrackingConfig(Config):
     """Where runs are logged. MLFLOW_TRACKING_URI wins over the default, this key over both."""
 
     uri: str | None = Field(None, description="MLflow tracking URI; the default is a SQLite file in the store.")
-    tensorboard: bool = True
+    tensorboard: bool = Field(True, description="Write scalars and HParams for TensorBoard.")
 
 
 class ExperimentConfig(Config):
     """One competition."""
 
-    version: Literal[1] = 1
+    version: Literal[1] = Field(1, description="Version of this file's format.")
     name: Name | None = Field(None, description="Name in MLflow; the folder's name if absent.")
-    data: DataConfig
+    data: DataConfig = Field(description="The tables, and what their columns mean.")
     metric: str | MetricConfig = Field(description="A built-in metric's name, or a function of your own.")
     task: Task | None = Field(None, description="Inferred from the target if absent.")
     folds: FoldsConfig = FoldsConfig()
-    families: tuple[str | FamilyConfig, ...] = Field(
+    families: tuple[FamilyEntry | FamilyConfig, ...] = Field(
         ("dummy", "lightgbm", "xgboost", "mlp"),
         min_length=1,
         description="Built-in names, 'factories:my_model', or mappings.",
@@ -121,7 +134,7 @@ class ExperimentConfig(Config):
     ensemble: EnsembleConfig = EnsembleConfig()
     tracking: TrackingConfig = TrackingConfig()
     store: Path = Field(Path(".workbench"), description="Folder for everything that sweeps leave behind.")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = Field(0, description="The same seed gives the same trials.")
 
     @model_validator(mode="after")
     def _distinct_families(self) -> ExperimentConfig:
