@@ -37,7 +37,10 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "rmsle": "workbench.metrics:RMSLE",
         "mae": "workbench.metrics:MAE",
     },
-    "engines": {"optuna": "workbench.search.optuna_engine:OptunaEngine"},
+    "engines": {
+        "optuna": "workbench.search.optuna_engine:OptunaEngine",
+        "random": "workbench.search.random_engine:RandomEngine",
+    },
     "executors": {
         "local": "workbench.execution.local:LocalExecutor",
         "inline": "workbench.execution.inline:InlineExecutor",

@@ -153,11 +153,10 @@ class Ledger:
 
     def trials(self, study: int) -> list[Trial]:
         """Return a study's trials by number."""
-        last = (
-            select(attempts.c.trial, func.max(attempts.c.id).label("id")).group_by(attempts.c.trial).subquery()
-        )
+        a = attempts.c
+        last = select(a.trial, func.max(a.id).label("id")).group_by(a.trial).subquery()
         query = (
-            select(trials, studies.c.family, attempts.c.result, attempts.c.failure, attempts.c.started, attempts.c.finished)
+            select(trials, studies.c.family, a.result, a.failure, a.started, a.finished)
             .join(studies, studies.c.id == trials.c.study)
             .outerjoin(last, last.c.trial == trials.c.id)
             .outerjoin(attempts, attempts.c.id == last.c.id)
@@ -169,7 +168,7 @@ class Ledger:
     def counts(self, study: int) -> dict[TrialState, int]:
         """Return the number of a study's trials in each state."""
         query = select(trials.c.state, func.count()).where(trials.c.study == study).group_by(trials.c.state)
-        return {row[0]: row[1] for row in self._all(query)}
+        return {state: count for state, count in self._all(query)}
 
     # --- attempts ----------------------------------------------------------------------------------------------------
 
@@ -216,8 +215,8 @@ class Ledger:
     def lose(self, claim: Claim, failure: Failure | None) -> TrialState:
         """End an attempt without a result, and return what became of its trial.
 
-        Without a failure the driver gave it back, and the trial is queued. With one a worker died under it: the trial is
-        queued once more, then failed.
+        Without a failure the driver gave it back, and the trial is queued. With one a worker died under it: the trial
+        is queued once more, then failed.
         """
         with self._engine.begin() as connection:
             self._held(connection, claim)

@@ -1,7 +1,7 @@
 """The vault: predictions and fold bundles on disk, addressed by what produced them (the fit key).
 
-A fit's folder holds ``result.json``, ``oof.npz`` (``split0`` …: the validation rows of each split in plan order, shape
-``(rows, outputs)``), ``test-<test key>.npy`` (shape ``(test rows, outputs)``: the mean over splits), and a bundle folder
+A fit's folder holds ``result.json``, ``oof.npz`` (``split0`` …: the validation rows of each split in plan order,
+``(rows, outputs)``), ``test-<test key>.npy`` (``(test rows, outputs)``: the mean over splits), and a bundle folder
 ``split<i>/`` for each split. It is renamed into place when it is whole, so a folder that exists is complete.
 """
 

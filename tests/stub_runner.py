@@ -1,0 +1,91 @@
+"""A runner without Keras: a configuration's score is a formula of its values, and faults are values too.
+
+``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs of
+each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
+``kill once``, or ``hang``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from workbench.errors import FactoryError, TrialFailed, TrialStopped
+from workbench.store.vault import Vault, write_predictions, write_result
+from workbench.types import Description, Job, Parameter, Reported, Space, TrialResult
+
+SPLITS = 3
+EPOCHS = 4
+SPACE = Space(
+    parameters=(
+        Parameter(name="x", kind="float", low=-1.0, high=1.0, default=0.0),
+        Parameter(name="y", kind="int", low=0, high=8, default=4),
+    )
+)
+
+
+def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResult:
+    """Answer a job."""
+    if job.kind == "describe":
+        return Description(space=SPACE, weights=2)
+    if job.vault is None:
+        raise TrialFailed("internal", "a fit needs a vault")
+    vault = Vault(job.vault)
+    if vault.has(job.fit_key):
+        return vault.result(job.fit_key).model_copy(update={"cached": True})
+    _count_execution(job)
+    _fault(str(job.values.get("fault", "none")), job)
+    bowl = (float(job.values["x"]) - 0.3) ** 2 + (float(job.values["y"]) - 2.0) ** 2
+    for split in range(SPLITS):
+        for epoch in range(1, EPOCHS + 1):
+            time.sleep(float(job.values.get("sleep", 0.0)))
+            value = bowl + 0.01 * split + 1.0 / epoch
+            if report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=value / 2)):
+                raise TrialStopped
+    scores = tuple(bowl + 0.01 * split for split in range(SPLITS))
+    result = TrialResult(
+        score=float(np.mean(scores)),
+        score_se=float(np.std(scores, ddof=1) / np.sqrt(SPLITS)),
+        scores=scores,
+        values=job.values,
+        best_epochs=(EPOCHS,) * SPLITS,
+        epochs=(EPOCHS,) * SPLITS,
+        fit_s=0.01,
+        fit_key=job.fit_key,
+    )
+    with vault.writing(job.fit_key) as folder:
+        write_predictions(folder, [np.full((4, 1), bowl) for _ in range(SPLITS)], None, "")
+        write_result(folder, result)
+    return result
+
+
+def _count_execution(job: Job) -> None:
+    """Leave a line for each execution, so that tests can see that no finished work was done twice."""
+    if job.vault is not None:
+        job.vault.mkdir(parents=True, exist_ok=True)
+        with (job.vault / "executions.log").open("a") as log:
+            log.write(json.dumps({"fit_key": job.fit_key, "values": job.values}) + "\n")
+
+
+def _fault(fault: str, job: Job) -> None:
+    if fault == "raise":
+        raise FactoryError("factories.py: ValueError: boom")
+    if fault == "nonfinite":
+        raise TrialFailed("nonfinite", "the loss is NaN in epoch 1")
+    if fault == "exit":
+        sys.exit(3)
+    if fault == "hang":
+        time.sleep(3600)
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "kill once" and job.vault is not None:
+        marker = job.vault / "killed"
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)

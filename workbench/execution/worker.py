@@ -1,0 +1,74 @@
+"""A worker process: ``python -m workbench.execution.worker``.
+
+It reads commands from its standard input and writes events to its standard output, stays warm between jobs, and ends at
+once when its input closes, which is what the driver's death looks like from here. Whatever jobs print goes to the log.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from typing import TextIO
+
+from workbench.execution.contract import answer, load_runner
+from workbench.execution.protocol import COMMAND, EVENT, Command, Hello, Stop, Submit
+from workbench.types import Reported, WorkerEvent
+
+
+class Worker:
+    """The state of a worker: what is to be run, what is to be stopped, and where answers go."""
+
+    def __init__(self, source: TextIO, sink: TextIO) -> None:
+        """Read commands from ``source``, write events to ``sink``."""
+        self._source = source
+        self._sink = sink
+        self._commands: queue.SimpleQueue[Hello | Submit] = queue.SimpleQueue()
+        self._stopped: set[str] = set()
+
+    def serve(self) -> None:
+        """Run jobs until the input closes."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        hello = self._commands.get()
+        if not isinstance(hello, Hello):
+            raise TypeError(f"expected a hello first, got {hello.kind}")
+        runner = load_runner(hello.runner, hello.runner_root)
+        while True:
+            command = self._commands.get()
+            if isinstance(command, Submit):
+                self._send(answer(runner, command.job, self._report))
+
+    def _listen(self) -> None:
+        for line in self._source:
+            self._take(COMMAND.validate_json(line))
+        # A job may sit in native code for minutes: nothing but _exit ends the process now.
+        os._exit(0)
+
+    def _take(self, command: Command) -> None:
+        if isinstance(command, Stop):
+            self._stopped.add(command.job_id)
+        else:
+            self._commands.put(command)
+
+    def _report(self, reported: Reported) -> bool:
+        self._send(reported)
+        return reported.job_id in self._stopped
+
+    def _send(self, event: WorkerEvent) -> None:
+        try:
+            self._sink.write(EVENT.dump_json(event).decode() + "\n")
+            self._sink.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+
+def main() -> None:
+    """Keep the pipe to the driver for events alone: prints of jobs and of C libraries go to standard error."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Worker(sys.stdin, events).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""A family's side of a search: its study, its engine, and what it has cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.search.engine import Engine
+from workbench.search.keys import Ground
+from workbench.search.progress import LaneProgress
+from workbench.store.ledger import TERMINAL, Claim, Study, Trial
+from workbench.types import Direction, Job, Space, TrialState, Values
+
+FAILURES_ALLOWED = 3
+"""After so many failed trials in a row a family stops; the sweep goes on without it."""
+
+
+@dataclass
+class Lane:
+    """A family that is being searched."""
+
+    study: Study
+    space: Space
+    engine: Engine
+    ground: Ground
+    template: Job
+    """A fit job of this family that lacks its values."""
+    total: int
+    direction: Direction
+    claimed: int = 0
+    exhausted: bool = False
+    failed_in_a_row: int = 0
+    best: float | None = None
+    seconds: float = 0.0
+    """Spent by this driver."""
+    states: dict[TrialState, int] = field(default_factory=dict)
+    durations: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """A family without anything to search has one trial."""
+        if not self.space.searched:
+            self.total = 1
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+        return self.study.family
+
+    @property
+    def open(self) -> bool:
+        """Say whether more trials may be claimed."""
+        return not self.exhausted and self.failed_in_a_row < FAILURES_ALLOWED
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is claimed; the lane with the least is served first."""
+        return self.claimed / self.total
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """What a trial takes on average, ``None`` before the first."""
+        return sum(self.durations) / len(self.durations) if self.durations else None
+
+    @property
+    def done(self) -> int:
+        """How many trials have ended."""
+        return sum(self.states.get(state, 0) for state in TERMINAL)
+
+    def restore(self, trials: list[Trial]) -> None:
+        """Tell the engine what the ledger knows, in the order of the numbers."""
+        for trial in trials:
+            if trial.state in TERMINAL:
+                self.claimed += 1
+                score = trial.result.score if trial.result else None
+                self.record(trial.number, trial.values, trial.state, score, trial.seconds)
+
+    def values(self, claim: Claim) -> Values:
+        """Return what to try: what a lost attempt tried, the factory's defaults first, then what the engine says."""
+        if claim.values is not None:
+            return claim.values
+        if claim.number == 0 or not self.space.searched:
+            return self.space.defaults()
+        return self.engine.ask(claim.number, self.space)
+
+    def job(self, claim: Claim, values: Values) -> Job:
+        """Return the claimed trial as a job."""
+        key = self.ground.fit_key(self.template.family, values)
+        return self.template.model_copy(update={"job_id": str(claim.attempt), "values": values, "fit_key": key})
+
+    def record(self, number: int, values: Values, state: TrialState, score: float | None, seconds: float) -> None:
+        """Take note of a trial that has ended."""
+        score = score if state == "complete" else None
+        self.engine.tell(number, values, score, self.space)
+        self.states[state] = self.states.get(state, 0) + 1
+        self.failed_in_a_row = self.failed_in_a_row + 1 if state == "failed" else 0
+        if state == "complete":
+            self.durations.append(seconds)
+        if score is not None and (self.best is None or self._better(score, self.best)):
+            self.best = score
+
+    def progress(self, running: int) -> LaneProgress:
+        """Return how far this family is."""
+        failed = self.states.get("failed", 0)
+        return LaneProgress(self.name, self.done, self.total, failed, running, self.best)
+
+    def _better(self, left: float, right: float) -> bool:
+        return left < right if self.direction == "minimize" else left > right
