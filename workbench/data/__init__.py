@@ -1,1 +1,25 @@
-"""TODO"""
+"""Data: readers, schema, checks, fold plans, and preparations that are fitted in the fold."""
+
+from workbench.data.dataset import Dataset, build_dataset, load_dataset
+from workbench.data.folds import FoldPlan, make_plan
+from workbench.data.preparation import NativePreparation, Preparation, Prepared, ScaledPreparation
+from workbench.data.readers import read_table
+from workbench.data.schema import conform, infer_schema
+from workbench.data.target import TargetTransform, target_kind
+
+__all__ = [
+    "Dataset",
+    "FoldPlan",
+    "NativePreparation",
+    "Preparation",
+    "Prepared",
+    "ScaledPreparation",
+    "TargetTransform",
+    "build_dataset",
+    "conform",
+    "infer_schema",
+    "load_dataset",
+    "make_plan",
+    "read_table",
+    "target_kind",
+]

@@ -1,0 +1,168 @@
+"""The user's mistakes, told before anything is searched. Rows are counted from 1, the header not included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench.config.models import DataConfig, FoldsConfig
+from workbench.errors import DataError, nearest
+from workbench.types import Schema, Task
+
+Array = NDArray[Any]
+
+
+def check_train(train: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
+    """Check the columns that the configuration gives a part in, and the target.
+
+    Raises:
+        DataError: no rows; a column that ``config`` names is absent or has two parts; the target is constant or has
+            gaps.
+    """
+    _check_distinct_names(train, origin)
+    parts = {"target": config.target, "id": config.id, "group": config.group, "weight": config.weight}
+    named = {part: name for part, name in parts.items() if name is not None}
+    for part, name in named.items():
+        _check_column(train, name, part, origin)
+        twin = next((other for other, its in named.items() if its == name and other != part), None)
+        if twin is not None:
+            raise DataError(f"data.{part} and data.{twin} are both '{name}'; expected two different columns")
+    if train.empty:
+        raise DataError(f"{origin} has no rows")
+    _check_gaps(train[config.target], "target", config.target, origin, "remove these rows, or fill the cells")
+    if train[config.target].nunique() == 1:
+        only = train[config.target].iloc[0]
+        raise DataError(f"{origin}: target '{config.target}' is {only!r} in every row; there is nothing to predict")
+
+
+def check_test(test: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
+    """Check a table to predict: it needs rows and, if there is an id, the id's column.
+
+    Raises:
+        DataError: what is lacking. The features are checked by `workbench.data.schema.conform`.
+    """
+    if test.empty:
+        raise DataError(f"{origin} has no rows")
+    _check_distinct_names(test, origin)
+    if config.id is not None:
+        _check_column(test, config.id, "id", origin)
+
+
+def check_ids(ids: pd.Series[Any], *, origin: str) -> None:
+    """Check that every row has an identifier and none appears twice.
+
+    Raises:
+        DataError: names the column, how many cells are wrong, and the first of them.
+    """
+    name = str(ids.name)
+    _check_gaps(ids, "id", name, origin, "every row needs its identifier")
+    repeated = ids.duplicated()
+    if repeated.any():
+        value = ids[repeated].iloc[0]
+        rows = ", ".join(str(row + 1) for row in np.flatnonzero((ids == value).to_numpy())[:5])
+        raise DataError(
+            f"{origin}: id '{name}' must differ in every row, but {int(repeated.sum())} rows repeat one, such as "
+            f"{value!r} in rows {rows}; if it names a group of rows, set data.group instead"
+        )
+
+
+def check_weights(weight: Array, *, name: str, origin: str) -> None:
+    """Check row weights ``(rows,)``: finite, none below 0, not all 0.
+
+    Raises:
+        DataError: names the column and the first wrong row.
+    """
+    wrong = ~np.isfinite(weight) | (weight < 0)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        got = "nothing" if np.isnan(weight[row]) else repr(float(weight[row]))
+        raise DataError(
+            f"{origin}: weight '{name}' must be a number from 0 up, but {int(wrong.sum())} rows are not, "
+            f"first row {row + 1}: {got}"
+        )
+    if not weight.any():
+        raise DataError(f"{origin}: weight '{name}' is 0 in every row")
+
+
+def check_groups(group: pd.Series[Any], *, origin: str) -> None:
+    """Check that every row has a group.
+
+    Raises:
+        DataError: names the rows without one.
+    """
+    _check_gaps(group, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
+
+
+def check_metric(metric_name: str, y: Array, *, task: Task | None = None) -> None:
+    """Check that a built-in metric can score ``y`` of shape ``(rows,)``.
+
+    Raises:
+        DataError: rmsle with values below 0, or auc with more than two classes.
+    """
+    if metric_name == "rmsle" and (y < 0).any():
+        row = int(np.flatnonzero(y < 0)[0])
+        raise DataError(
+            f"rmsle needs a target from 0 up, but {int((y < 0).sum())} rows are below, first row {row + 1}: "
+            f"{float(y[row])!r}; choose rmse or mae"
+        )
+    if metric_name == "auc" and task == "multiclass":
+        raise DataError("auc needs two classes, but the target has more; choose log_loss or accuracy")
+
+
+def check_folds(kind: str, config: FoldsConfig, y: Array, group: Array | None, schema: Schema) -> None:
+    """Check that the table can be split as asked; ``kind`` is ``kfold``, ``stratified`` or ``group``.
+
+    Raises:
+        DataError: fewer rows or groups than splits, a class with fewer rows than splits in a stratified plan, a kind
+            that does not fit the task, or groups that a plan would tear apart.
+    """
+    if kind == "group" and group is None:
+        raise DataError("folds.kind is 'group', but data.group names no column")
+    if kind != "group" and group is not None:
+        raise DataError(
+            f"folds.kind is '{kind}', but data.group must not be split; set folds.kind to 'group' or 'auto'"
+        )
+    if kind == "stratified" and schema.task == "regression":
+        raise DataError(
+            "folds.kind is 'stratified', but the target has no classes; set folds.kind to 'kfold' or 'auto'"
+        )
+    units, word = (len(y), "rows") if group is None else (len(np.unique(group)), "groups")
+    if units < config.splits:
+        raise DataError(f"{config.splits} folds need at least as many {word}, got {units}; set folds.splits lower")
+    if kind == "stratified":
+        _check_class_sizes(y, config.splits, schema)
+
+
+def _check_class_sizes(y: Array, splits: int, schema: Schema) -> None:
+    counts = np.bincount(y.astype(np.int64), minlength=len(schema.classes))
+    small = [f"{label!r} ({count})" for label, count in zip(schema.classes, counts, strict=True) if count < splits]
+    if small:
+        fewest = int(counts.min())
+        fewer = f"set folds.splits to {fewest}, " if fewest >= 2 else ""
+        raise DataError(
+            f"each of {splits} folds needs a row of every class of '{schema.target}', but these have fewer rows: "
+            f"{', '.join(small)}; {fewer}merge or remove rare classes, or set folds.kind to 'kfold'"
+        )
+
+
+def _check_distinct_names(frame: pd.DataFrame, origin: str) -> None:
+    if not frame.columns.is_unique:
+        repeated = ", ".join(f"'{name}'" for name in frame.columns[frame.columns.duplicated()].unique())
+        raise DataError(f"{origin}: column names must differ, but {repeated} appears more than once")
+
+
+def _check_column(frame: pd.DataFrame, name: str, part: str, origin: str) -> None:
+    if name not in frame.columns:
+        names = [str(column) for column in frame.columns]
+        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+        raise DataError(f"{origin} has no column '{name}' (data.{part}).{nearest(name, names)} It has: {shown}")
+
+
+def _check_gaps(column: pd.Series[Any], part: str, name: str, origin: str, advice: str) -> None:
+    gaps = np.flatnonzero(column.isna().to_numpy())
+    if len(gaps):
+        rows = ", ".join(str(row + 1) for row in gaps[:5]) + (", …" if len(gaps) > 5 else "")
+        raise DataError(f"{origin}: {part} '{name}' is empty in {len(gaps)} of {len(column)} rows ({rows}); {advice}")

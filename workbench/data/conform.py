@@ -1,0 +1,137 @@
+"""A table brought to the schema: its features, in order, each in one type.
+
+Models are given conformed tables only, in training and in prediction alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench.data import cells
+from workbench.errors import DataError, nearest
+from workbench.types import ColumnKind, Schema
+
+Array = NDArray[Any]
+NESTED = (list, dict, set, tuple, np.ndarray, bytes)
+EXPECTED = {
+    "numeric": "numbers",
+    "boolean": "true/false, yes/no or 1/0",
+    "datetime": "ISO 8601 dates such as 2026-11-20 or 2026-11-20 17:30:00",
+}
+
+
+def conform(frame: pd.DataFrame, schema: Schema, *, origin: str) -> pd.DataFrame:
+    """Return the schema's features in order, typed, with rows numbered from 0.
+
+    Numeric and boolean columns become float64 with NaN for gaps (a boolean is 0.0 or 1.0), datetimes
+    ``datetime64[us]`` in UTC, categories ``object``: ``str`` or ``None``. Further columns and another order do no
+    harm. Each cell is converted alone: rows conformed one at a time equal the table conformed at once.
+
+    Raises:
+        DataError: a feature's column is absent or appears twice, or holds cells that its kind cannot be read from, or
+            infinities. ``origin`` names the table in the message.
+    """
+    present = [str(name) for name in frame.columns]
+    _check_present(present, schema, origin)
+    positions = {name: index for index, name in enumerate(present)}
+    columns = {
+        feature.name: typed(frame.iloc[:, positions[feature.name]], feature.kind, name=feature.name, origin=origin)
+        for feature in schema.features
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), copy=False)
+
+
+def typed(column: pd.Series[Any], kind: ColumnKind, *, name: str, origin: str) -> pd.Series[Any]:
+    """Return a column in its kind's type; see `conform`."""
+    check_plain(column, name, origin)
+    if kind == "datetime":
+        return pd.Series(_datetimes(column, name, origin))
+    if kind == "categorical":
+        return pd.Series(_categories(column), dtype=object)
+    values = _numbers(column, kind, name, origin)
+    _check_finite(values, name, origin)
+    return pd.Series(values)
+
+
+def check_plain(column: pd.Series[Any], name: str, origin: str) -> None:
+    """Refuse what no kind can hold: complex numbers, durations, and cells that are lists or mappings."""
+    nested = next((cell for cell in column if isinstance(cell, NESTED)), None) if column.dtype == object else None
+    if nested is not None or pd.api.types.is_complex_dtype(column.dtype) or column.dtype.kind == "m":
+        got = type(nested).__name__ if nested is not None else str(column.dtype)
+        raise DataError(
+            f"{origin}: column '{name}' holds {got} cells; expected numbers, text, booleans or dates: "
+            "convert the column, or name it in data.drop"
+        )
+
+
+def _check_present(present: list[str], schema: Schema, origin: str) -> None:
+    lacking = [feature.name for feature in schema.features if feature.name not in present]
+    if lacking:
+        unused = set(present) - {feature.name for feature in schema.features}
+        listed = "; ".join(f"'{name}'{_hint(name, unused)}" for name in lacking)
+        word = "a column" if len(lacking) == 1 else f"{len(lacking)} columns"
+        raise DataError(f"{origin} lacks {word} of the training table: {listed}")
+    repeated = sorted({feature.name for feature in schema.features if present.count(feature.name) > 1})
+    if repeated:
+        raise DataError(f"{origin}: column names must differ, but {', '.join(repeated)} appears more than once")
+
+
+def _hint(name: str, unused: set[str]) -> str:
+    hint = nearest(name, sorted(unused)).strip()
+    return f" ({hint})" if hint else ""
+
+
+def _numbers(column: pd.Series[Any], kind: ColumnKind, name: str, origin: str) -> Array:
+    dtype = column.dtype
+    if kind == "numeric" and (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    read: Callable[[Any], float | None] = cells.boolean if kind == "boolean" else cells.number
+    codes, values = cells.factorize(column)
+    numbers = [read(value) for value in values]
+    unreadable = np.array([value is None for value in numbers] + [False])
+    _check_readable(unreadable[codes], column, kind, name, origin)
+    return np.array([*numbers, np.nan], dtype=np.float64)[codes]
+
+
+def _datetimes(column: pd.Series[Any], name: str, origin: str) -> Array:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        utc = column.dt.tz_convert(None) if isinstance(column.dtype, pd.DatetimeTZDtype) else column
+        return utc.to_numpy().astype("datetime64[us]")
+    codes, values = cells.factorize(column)
+    parsed = np.append(cells.datetimes(values), np.datetime64("NaT", "us"))
+    unreadable = np.isnat(parsed) & np.array([not cells.is_blank(value) for value in values] + [False])
+    _check_readable(unreadable[codes], column, "datetime", name, origin)
+    return parsed[codes]
+
+
+def _categories(column: pd.Series[Any]) -> Array:
+    codes, values = cells.factorize(column)
+    texts = np.empty(len(values) + 1, dtype=object)
+    texts[:-1] = [cells.category(value) for value in values]
+    return texts[codes]
+
+
+def _check_readable(unreadable: Array, column: pd.Series[Any], kind: ColumnKind, name: str, origin: str) -> None:
+    if not unreadable.any():
+        return
+    rows = np.flatnonzero(unreadable)
+    example = column.iloc[int(rows[0])]
+    raise DataError(
+        f"{origin}: column '{name}' is {kind}, expected {EXPECTED[kind]}, but {len(rows)} of {len(column)} cells are "
+        f"not, such as {example!r} in row {rows[0] + 1}; correct the cells or set data.columns.{name} to another kind"
+    )
+
+
+def _check_finite(values: Array, name: str, origin: str) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        rows = np.flatnonzero(infinite)
+        raise DataError(
+            f"{origin}: column '{name}' has {len(rows)} infinite cells, first in row {rows[0] + 1}; "
+            "expected finite numbers or gaps: leave the cells empty"
+        )

@@ -1,0 +1,165 @@
+"""Tables from files, with every way in which a file can be broken told by its name and, where known, its line.
+
+Pandas alone renames duplicate columns, fills short lines with gaps and takes surplus fields for an index, all without
+a word; a sweep on such a table would be a sweep on something else than the user's data.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, cast
+
+import pandas as pd
+
+from workbench.errors import DataError, nearest
+
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+PARQUET = (".parquet", ".pq")
+
+
+def read_table(path: Path, *, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a table: ``.csv``, ``.csv.gz``, ``.tsv``, ``.tsv.gz`` or ``.parquet``.
+
+    Columns of ``text`` are read as text, so that identifiers such as ``0012`` stay as they are; names that the file
+    lacks are ignored. Text files are UTF-8, with or without a byte order mark. What counts as missing is what
+    `pandas.read_csv` takes for missing: empty fields, ``NA``, ``NaN``, ``null`` and so on.
+
+    Raises:
+        DataError: the file is missing, empty, of an unknown type, truncated or not UTF-8; a column name appears twice;
+            a line has more or fewer fields than the header.
+    """
+    if not path.is_file():
+        raise DataError(_absent(path))
+    name = path.name.lower()
+    if name.endswith(PARQUET):
+        return _read_parquet(path)
+    for suffix, separator in SEPARATORS.items():
+        if name.endswith(suffix):
+            return _read_text(path, separator, text)
+    raise DataError(f"{path}: unknown type of table; expected one of {', '.join([*SEPARATORS, PARQUET[0]])}")
+
+
+def _absent(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is a folder; expected the path of a table"
+    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    where = "" if siblings or path.parent.is_dir() else f" (there is no folder {path.parent} either)"
+    return f"{path} does not exist{where}.{nearest(path.name, siblings)}"
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        _check_names(path, [str(name) for name in pq.read_schema(path).names])
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
+    return frame.reset_index(drop=True)
+
+
+def _read_text(path: Path, separator: str, text: Collection[str]) -> pd.DataFrame:
+    with _readable(path):
+        header = _header(path, separator)
+        _check_names(path, header)
+        _check_separator(path, header, separator)
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            encoding="utf-8-sig",
+            dtype={name: "str" for name in text if name in header},
+            skipinitialspace=True,
+            # Without it, large files are typed chunk by chunk; one column can end up with two types.
+            low_memory=False,
+        )
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise DataError(f"{path}: the lines have more fields than the header names ({len(header)})")
+        # Pandas fills short lines with gaps from the right, so that only a gap in the last column can hide one.
+        if len(frame) and frame.iloc[:, -1].isna().any():
+            _check_short_lines(path, separator, len(header))
+    return frame
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the errors of reading into ours."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, line {_undecodable_line(path)}: not UTF-8; save the file as UTF-8") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty; expected a line of column names, then one line for each row") from error
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path}{_parser_message(str(error))}") from error
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is not a whole gzip file: {error}; copy or download it again") from error
+
+
+def _parser_message(message: str) -> str:
+    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if ragged:
+        expected, line, got = ragged.groups()
+        return f", line {line}: expected {expected} fields as in the header, got {got}; quote fields that hold commas"
+    return f" cannot be read: {message.removeprefix('Error tokenizing data. ').strip()}"
+
+
+def _open(path: Path) -> TextIO:
+    if path.name.lower().endswith(".gz"):
+        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    with _open(path) as file:
+        for record in csv.reader(file, delimiter=separator, skipinitialspace=True):
+            if record:
+                return record
+    raise pd.errors.EmptyDataError
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1 and name]
+    if repeated:
+        listed = ", ".join(f"'{name}'" for name in repeated)
+        raise DataError(f"{path}: column names must differ, but {listed} appears more than once; rename or remove one")
+
+
+def _check_separator(path: Path, header: list[str], separator: str) -> None:
+    other = next((mark for mark in (";", "\t", ",") if mark != separator and mark in header[0]), None)
+    if len(header) == 1 and other is not None:
+        shown = {";": "';'", "\t": "tabs", ",": "','"}
+        raise DataError(
+            f"{path} seems to be separated by {shown[other]}; expected {shown[separator]} from the file's name"
+        )
+
+
+def _check_short_lines(path: Path, separator: str, fields: int) -> None:
+    with _open(path) as file:
+        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+        for record in reader:
+            if record and len(record) < fields:
+                raise DataError(
+                    f"{path}, line {reader.line_num}: expected {fields} fields as in the header, got {len(record)}; "
+                    "is the file whole?"
+                )
+
+
+def _undecodable_line(path: Path) -> int:
+    content = path.read_bytes()
+    if path.name.lower().endswith(".gz"):
+        content = gzip.decompress(content)
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return 1
