@@ -1,0 +1,158 @@
+"""The leaderboard: the blend and the best trials of every family, the base that all must beat among them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from workbench.delivery.files import write_text
+from workbench.types import BlendResult, Direction, TrialResult, Value, trial_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BASE = "dummy"
+"""The family that everything must beat."""
+
+Rank = Callable[[float], float]
+
+
+class Entry(NamedTuple):
+    """A complete trial."""
+
+    family: str
+    number: int
+    result: TrialResult
+
+
+class Row(Value):
+    """One line of the leaderboard."""
+
+    place: int
+    """1 is the best."""
+    name: str
+    """``lightgbm#0017``, or ``blend nelder_mead``."""
+    family: str
+    """``blend`` for the blend."""
+    score: float
+    """Out-of-fold mean over splits; of a blend the nested score. Of its kind the fairest there is, so these compare."""
+    score_se: float
+    """Standard error of ``score`` over splits."""
+    in_sample: float | None = None
+    """Of a blend: the score on the rows on which its weights were fitted."""
+    weight: float | None = None
+    """The trial's weight in the blend; ``None`` outside it."""
+    fit_s: float | None = None
+    """Seconds of training, all splits."""
+    note: str = ""
+
+
+def leaderboard(
+    trials: Sequence[Entry | tuple[str, int, TrialResult]],
+    blend: BlendResult | None,
+    direction: Direction,
+    *,
+    per_family: int = 1,
+) -> tuple[Row, ...]:
+    """Return the blend, its members and the ``per_family`` best trials of each family, best first.
+
+    A model that does not beat the best `dummy` trial says so in its note. Equal scores are ordered by name.
+    """
+    entries = [Entry(*trial) for trial in trials]
+    rank = _ranking(direction)
+    base = min((e.result.score for e in entries if e.family == BASE), key=rank, default=None)
+    weights = {(m.family, m.number): m.weight for m in blend.members} if blend is not None else {}
+    shown = _best(entries, rank, per_family) | {e[:2] for e in entries if e[:2] in weights}
+    rows = [
+        _trial_row(e, weights.get(e[:2]), _note(e.family, e.result.score, base, rank))
+        for e in entries
+        if e[:2] in shown
+    ]
+    if blend is not None:
+        rows.append(_blend_row(blend, _note("blend", blend.nested, base, rank)))
+    ordered = sorted(rows, key=lambda row: (rank(row.score), row.family != "blend", row.name))
+    return tuple(row.model_copy(update={"place": place}) for place, row in enumerate(ordered, start=1))
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> Path:
+    """Write the rows as CSV; cells without a value are empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(Row.model_fields), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    return write_text(path, text.getvalue())
+
+
+def render(rows: Sequence[Row], *, title: str, metric: str, direction: Direction) -> Table:
+    """Return the rows as a Rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    better = "less" if direction == "minimize" else "more"
+    table = Table(
+        title=Text(title),
+        caption=f"{metric}, {better} is better: out-of-fold mean ± standard error; the blend's is nested",
+    )
+    for heading in ("#", "model", metric, "±", "in-sample", "weight", "fit s"):
+        table.add_column(Text(heading), justify="left" if heading == "model" else "right", no_wrap=True)
+    table.add_column("note")
+    for row in rows:
+        cells = [_number(row.score), _number(row.score_se, 2), _number(row.in_sample), _number(row.weight, 3)]
+        seconds = "" if row.fit_s is None else f"{row.fit_s:.1f}"
+        style = "bold" if row.family == "blend" else None
+        table.add_row(str(row.place), Text(row.name), *cells, seconds, Text(row.note), style=style)
+    return table
+
+
+def _ranking(direction: Direction) -> Rank:
+    """Return a function that orders scores so that the better comes first and NaN last."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    return lambda score: math.inf if math.isnan(score) else sign * score
+
+
+def _best(entries: Sequence[Entry], rank: Rank, count: int) -> set[tuple[str, int]]:
+    """Return (family, number) of each family's best trials; of equal ones the earlier."""
+    ordered = sorted(entries, key=lambda e: (rank(e.result.score), e.number))
+    families = {entry.family for entry in entries}
+    return {e[:2] for family in families for e in [e for e in ordered if e.family == family][:count]}
+
+
+def _note(family: str, score: float, base: float | None, rank: Rank) -> str:
+    if family == BASE:
+        return "the base to beat"
+    return "does not beat dummy" if base is not None and rank(score) >= rank(base) else ""
+
+
+def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
+    result = entry.result
+    return Row(
+        place=0,
+        name=trial_name(entry.family, entry.number),
+        family=entry.family,
+        score=result.score,
+        score_se=result.score_se,
+        weight=weight,
+        fit_s=result.fit_s,
+        note=note,
+    )
+
+
+def _blend_row(blend: BlendResult, note: str) -> Row:
+    return Row(
+        place=0,
+        name=f"blend {blend.method}",
+        family="blend",
+        score=blend.nested,
+        score_se=blend.nested_se,
+        in_sample=blend.in_sample,
+        weight=sum(member.weight for member in blend.members),
+        note=note,
+    )
+
+
+def _number(value: float | None, digits: int = 5) -> str:
+    return "" if value is None else f"{value:.{digits}g}"
