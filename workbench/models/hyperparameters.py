@@ -98,9 +98,7 @@ class HyperParameters:
         with self._maybe(parent_name, parent_values):
             return self.declare(ranges.boolean(self._full(name), default))
 
-    def Fixed(
-        self, name: str, value: Scalar, parent_name: str | None = None, parent_values: Any = None
-    ) -> Any:
+    def Fixed(self, name: str, value: Scalar, parent_name: str | None = None, parent_values: Any = None) -> Any:
         """Return ``value``: recorded, not searched."""
         with self._maybe(parent_name, parent_values):
             return self.declare(ranges.fixed(self._full(name), value))

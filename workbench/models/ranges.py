@@ -207,8 +207,7 @@ def _check_default(parameter: Parameter) -> None:
 def _checked_number(parameter: Parameter, value: Scalar) -> Scalar:
     if isinstance(value, (bool, str)) or (parameter.kind == "int" and value != int(value)):
         raise FactoryError(
-            f"hyperparameter '{parameter.name}': expected {describe(parameter)}; "
-            f"got {value!r} ({type(value).__name__})"
+            f"hyperparameter '{parameter.name}': expected {describe(parameter)}; got {value!r} ({type(value).__name__})"
         )
     low, high = float(parameter.low or 0), float(parameter.high or 0)
     slack = _SLACK * max(abs(low), abs(high))
