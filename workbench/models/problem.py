@@ -12,7 +12,7 @@ A complete Keras factory::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -38,7 +38,7 @@ class Problem:
     task: Task
     metric: str
     classes: tuple[Scalar, ...] = ()
-    schema: InputSchema = InputSchema()
+    schema: InputSchema = field(default_factory=InputSchema)
     rows: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +68,10 @@ class Problem:
         """
         import keras
 
-        shapes = {"numeric": (len(self.schema.numeric), "float32"), "categorical": (len(self.schema.categorical), "int32")}
+        shapes = {
+            "numeric": (len(self.schema.numeric), "float32"),
+            "categorical": (len(self.schema.categorical), "int32"),
+        }
         made = {
             name: keras.Input((width,), dtype=dtype, name=name) for name, (width, dtype) in shapes.items() if width > 0
         }

@@ -1,0 +1,117 @@
+"""From a family and values to a model: the factory is called under a seed, its answer is checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench import registry
+from workbench.errors import ConfigError, FactoryError
+from workbench.models.factory import call_factory
+from workbench.models.hyperparameters import HyperParameters
+from workbench.models.problem import Problem
+from workbench.models.recipe import Recipe
+from workbench.types import Backend, FamilyRef, Space, Values
+
+
+@dataclass(frozen=True)
+class Built:
+    """A factory's answer: the recipe around a model, the values that it asked for, and what it declared."""
+
+    recipe: Recipe
+    values: Values
+    space: Space
+
+    @property
+    def model(self) -> Any:
+        """The compiled Keras model or the estimator."""
+        return self.recipe.model
+
+    @property
+    def neural(self) -> bool:
+        """Whether the model is a Keras model."""
+        return is_keras(self.model)
+
+
+Rebuild = Callable[[int], Built]
+"""Takes a seed; builds the same configuration again."""
+
+
+def is_keras(model: Any) -> bool:
+    """Say whether ``model`` is a Keras model, without importing Keras for those that are not."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(model, keras.Model)
+
+
+def use_backend(backend: Backend) -> None:
+    """Choose the Keras backend of this process.
+
+    Raises:
+        ConfigError: Keras already runs on another one.
+    """
+    keras = sys.modules.get("keras")
+    if keras is None:
+        os.environ["KERAS_BACKEND"] = backend
+    elif keras.backend.backend() != backend:
+        raise ConfigError(
+            f"training.backend is '{backend}', but Keras already runs on '{keras.backend.backend()}' in this process; "
+            "use the executor 'local', whose workers start with the backend asked for"
+        )
+
+
+def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -> Built:
+    """Call the factory under a seed.
+
+    Raises:
+        FactoryError: the factory raised, or returned something that is not a model.
+    """
+    factory = registry.load(family.factory, family.root)
+    with seeded(seed) as reseed:
+        without_keras = "keras" not in sys.modules
+        answer = call_factory(factory, hp, problem.fresh())
+        if without_keras and "keras" in sys.modules:
+            # Importing Keras may draw random numbers: the first build must not differ from those that follow.
+            reseed()
+            answer = call_factory(factory, HyperParameters(hp.values), problem.fresh())
+    recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
+    _check(recipe.model, family.factory)
+    return Built(recipe, dict(hp.used), hp.space)
+
+
+def _check(model: Any, factory: str) -> None:
+    if is_keras(model):
+        if not model.compiled or model.optimizer is None:
+            raise FactoryError(
+                f"{factory}: the Keras model is not compiled; call model.compile(optimizer=..., loss=...)"
+            )
+    elif isinstance(model, type) or not (callable(getattr(model, "fit", None)) and hasattr(model, "predict")):
+        raise FactoryError(
+            f"{factory}: expected a compiled keras.Model, a scikit-learn estimator or a Recipe around one, "
+            f"got {model!r:.200}"
+        )
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[Any]:
+    """Seed Python, NumPy and (where loaded) Keras; give Python's and NumPy's state back afterwards."""
+    before = random.getstate(), np.random.get_state()
+
+    def reseed() -> None:
+        random.seed(seed)
+        np.random.seed(seed)
+        if (keras := sys.modules.get("keras")) is not None:
+            keras.utils.set_random_seed(seed)
+
+    reseed()
+    try:
+        yield reseed
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])

@@ -1,0 +1,140 @@
+"""A split's bundle: everything that predicts from conformed rows again, in files without pickle.
+
+``bundle.json`` (family, values, problem, kind of model), ``preparation.json``, ``target.json``, ``schema.json``, and
+the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj`` or ``model.skops``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench import registry
+from workbench.data.target import TargetTransform
+from workbench.errors import StoreError
+from workbench.models.problem import Problem
+from workbench.training.build import Built
+from workbench.training.fitted import FoldModel
+from workbench.training.material import Material, Split
+from workbench.training.outputs import in_units
+from workbench.types import FamilyRef, Schema
+
+VERSION = 1
+FILES = ("bundle.json", "preparation.json", "target.json", "schema.json")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded bundle."""
+
+    preparation: Any
+    target: TargetTransform
+    problem: Problem
+    model: FoldModel
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return predictions ``(rows, outputs)`` in original units for rows that `workbench.data.schema` conformed."""
+        raw = self.model.predict(self.preparation.transform(frame))
+        return in_units(raw, len(frame), self.target, self.problem)
+
+
+def save_bundle(folder: Path, material: Material, built: Built, split: Split, model: FoldModel) -> None:
+    """Write one split's bundle into a new folder."""
+    folder.mkdir(parents=True)
+    job = material.job
+    _write(
+        folder / "bundle.json",
+        {
+            "version": VERSION,
+            "kind": model.kind,
+            "family": job.family.model_dump(mode="json"),
+            "module": _module(built.model),
+            "values": built.values,
+            "problem": material.problem.to_json(),
+            "backend": job.settings.backend,
+            "split": split.index,
+        },
+    )
+    _write(folder / "preparation.json", split.prepared.preparation.state())
+    _write(folder / "target.json", split.target.state())
+    _write(folder / "schema.json", material.dataset.schema.model_dump(mode="json"))
+    model.save(folder)
+
+
+def load_predictor(folder: Path, code_root: Path | None = None) -> Predictor:
+    """Load a bundle.
+
+    Args:
+        folder: what `save_bundle` wrote.
+        code_root: folder of the user's factory if it is no longer where it was trained.
+
+    Raises:
+        StoreError: a file is absent or damaged, the bundle is of a newer version, or does not fit the factory.
+    """
+    bundle, preparation, target, schema = (_read(folder / name) for name in FILES)
+    if bundle["version"] > VERSION:
+        raise StoreError(f"{folder} has version {bundle['version']}, this program knows up to {VERSION}: update it")
+    family = FamilyRef.model_validate(bundle["family"])
+    if code_root is not None and family.root is not None:
+        family = family.model_copy(update={"root": code_root})
+    problem = Problem.from_json(bundle["problem"])
+    return Predictor(
+        registry.resolve("preparations", family.preparation).from_state(Schema.model_validate(schema), preparation),
+        TargetTransform.from_state(target),
+        problem,
+        _load_model(folder, bundle, family, problem),
+    )
+
+
+def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem: Problem) -> FoldModel:
+    kind = bundle["kind"]
+    if kind == "keras":
+        from workbench.training.keras_loading import load_keras
+
+        return load_keras(folder, family, problem, bundle["values"], bundle["backend"])
+    if kind == "lightgbm":
+        from workbench.training.lightgbm_path import load_lightgbm
+
+        return load_lightgbm(folder)
+    if kind == "xgboost":
+        from workbench.training.xgboost_path import load_xgboost
+
+        return load_xgboost(folder, problem.schema)
+    if kind == "skops":
+        from workbench.training.estimator_path import load_estimator
+
+        return load_estimator(folder, problem, _user_module(bundle["module"], family))
+    raise StoreError(f"{folder / 'bundle.json'}: unknown kind of model '{kind}'")
+
+
+def _module(model: Any) -> str:
+    return type(model).__module__
+
+
+def _user_module(stored: str, family: FamilyRef) -> tuple[str, ...]:
+    """Make the user's module known under the name that it had in training; return the names to trust."""
+    if family.root is None:
+        return ()
+    factory = registry.load(family.factory, family.root)
+    module = sys.modules.get(getattr(factory, "__module__", ""))
+    if module is not None and stored.startswith("workbench_user_"):
+        sys.modules.setdefault(stored, module)
+    return (stored.partition(".")[0],)
+
+
+def _write(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file} cannot be read: {error}") from error

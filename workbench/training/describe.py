@@ -1,0 +1,113 @@
+"""Before a search: is the factory sound, and what can be searched? Known in seconds, not in trial 17."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import FactoryError, TrialFailed
+from workbench.metrics import Metric
+from workbench.models.hyperparameters import HyperParameters
+from workbench.models.space import discover
+from workbench.training.build import Built, build
+from workbench.training.fitters import fitter_for
+from workbench.training.material import Material, Split
+from workbench.training.outputs import checked
+from workbench.training.watcher import Watcher
+from workbench.types import Description
+
+SAMPLE = 256
+"""Rows on which an estimator's defaults are tried."""
+ROUNDS = 2
+
+
+def describe(material: Material) -> Description:
+    """Build a factory with its defaults and with values that may reveal more; push a batch through.
+
+    Raises:
+        FactoryError: the factory cannot be built, or what it builds does not fit the table.
+        TrialFailed: the default model's output has another shape than the task's.
+    """
+    started = time.perf_counter()
+    trial = _Trial(material)
+    space = discover(trial.probe)
+    return Description(space=space, weights=trial.weights, seconds=time.perf_counter() - started)
+
+
+class _Trial:
+    """Checks each build; the first one, with the defaults, is run as well."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._split: Split | None = None
+        self.weights = 0
+
+    def probe(self, hp: HyperParameters) -> None:
+        """Build once."""
+        material = self._material
+        built = build(material.job.family, material.problem, hp, material.seed(0, "fit"))
+        first = self._split is None
+        if self._split is None:
+            self._split = next(material.splits(neural=built.neural))
+        if built.neural:
+            self._check_keras(built, self._split, run=first)
+        elif first:
+            self._try_estimator(built, self._split)
+
+    def _check_keras(self, built: Built, split: Split, *, run: bool) -> None:
+        from workbench.training.keras_feed import feed, targets
+        from workbench.training.keras_program import make_program, predict_feed
+        from workbench.training.keras_state import parameters, prepare, state_of
+
+        problem, rows = self._material.problem, split.train[:SAMPLE]
+        x = feed(built.model, split.prepared.table.take(rows))
+        y = targets(split.target.forward(split.y[rows]), problem)
+        prepare(built.model, (x, y))
+        _check_width(built.model, problem.outputs, problem.task)
+        if run:
+            self.weights = parameters(built.model)
+            output = predict_feed(make_program(built.model), state_of(built.model).weights, x)
+            checked(output, len(rows), problem)
+
+    def _try_estimator(self, built: Built, split: Split) -> None:
+        material = self._material
+        job = material.job
+        small = _sample(split, material.problem.task != "regression")
+        settings = job.settings.model_copy(update={"rounds": ROUNDS})
+        fitter = fitter_for(built, material.problem, settings, folds=[len(small)], rebuild=lambda _: built)
+        watcher = _silent_watcher(material.monitor, split, small)
+        tried = Split(split.index, split.seed, split.prepared, split.y, split.weight, split.target, small, small, small)
+        try:
+            fitted = fitter.fit(tried, watcher)
+            checked(fitted.model.predict(split.prepared.table.take(small)), len(small), material.problem)
+        except (ValueError, TypeError) as error:
+            raise FactoryError(
+                f"{job.family.factory}: the estimator cannot be fitted on this table: {error}"
+            ) from error
+
+
+def _check_width(model: Any, outputs: int, task: str) -> None:
+    shape = tuple(getattr(model, "output_shape", None) or ())
+    widths = {outputs, 2} if task == "binary" else {outputs}
+    if shape and not (len(shape) == 2 and shape[-1] in widths):
+        raise TrialFailed(
+            "shape",
+            f"the model's output has shape {shape}, expected (None, {outputs}) for a {task} task; problem.head(x) "
+            "makes the output that fits",
+        )
+
+
+def _sample(split: Split, stratify: bool) -> NDArray[np.intp]:
+    """Return up to `SAMPLE` training rows, the first of every class among them."""
+    rows = split.train
+    if not stratify:
+        return rows[:SAMPLE]
+    first = rows[np.unique(split.y[rows], return_index=True)[1]]
+    return np.union1d(first, rows[:SAMPLE])
+
+
+def _silent_watcher(metric: Metric, split: Split, rows: NDArray[np.intp]) -> Watcher:
+    return Watcher(metric, split.y[rows], split.weights(rows), patience=ROUNDS, tell=lambda *_: False)

@@ -1,0 +1,127 @@
+"""All splits of one configuration: train, predict, score, store."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.preparation import Prepared
+from workbench.models.hyperparameters import HyperParameters
+from workbench.store.vault import Vault, write_predictions, write_result
+from workbench.training.build import Built, build
+from workbench.training.bundle import save_bundle
+from workbench.training.fitted import FittedSplit
+from workbench.training.fitters import fitter_for
+from workbench.training.material import Material, Split
+from workbench.training.outputs import in_units
+from workbench.training.watcher import Tell, Watcher
+from workbench.types import Job, Reported, TrialResult
+
+Report = Callable[[Reported], bool]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A split's fitted model, its predictions in original units and its score."""
+
+    fitted: FittedSplit
+    split: Split
+    oof: NDArray[np.float64]
+    test: NDArray[np.float64] | None
+    score: float
+    fit_s: float
+    predict_s: float
+
+
+def fit(material: Material, report: Report) -> TrialResult:
+    """Fit a configuration on every split and return its result; store everything if the job names a vault.
+
+    Raises:
+        FactoryError: the user's factory cannot be built or trained.
+        TrialFailed: shapes or numbers are not what they must be.
+        TrialStopped: a report was answered with 'stop'.
+    """
+    job = material.job
+    built = _built(material, material.seed(0, "fit"))
+    folds = [len(material.plan.train(i)) for i in range(material.plan.splits)]
+    fitter = fitter_for(built, material.problem, job.settings, folds=folds, rebuild=lambda seed: _built(material, seed))
+    outcomes = []
+    for split in material.splits(neural=built.neural):
+        weights = split.weights(split.watch)
+        watcher = Watcher(
+            material.monitor, split.y[split.watch], weights, patience=fitter.patience, tell=_tell(job, split, report)
+        )
+        started = time.perf_counter()
+        fitted = fitter.fit(split, watcher)
+        outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started))
+    result = _result(job, built, outcomes, fitter.weights)
+    if job.vault is not None:
+        _store(Vault(job.vault), material, built, outcomes, result)
+    return result
+
+
+def _built(material: Material, seed: int) -> Built:
+    return build(material.job.family, material.problem, HyperParameters(material.job.values), seed)
+
+
+def _tell(job: Job, split: Split, report: Report) -> Tell:
+    def tell(epoch: int, value: float, loss: float | None) -> bool:
+        return report(Reported(job_id=job.job_id, split=split.index, epoch=epoch, value=value, loss=loss))
+
+    return tell
+
+
+def _outcome(material: Material, split: Split, fitted: FittedSplit, fit_s: float) -> Outcome:
+    started = time.perf_counter()
+    prepared = split.prepared
+    oof = _predicted(material, split, fitted, prepared.table.take(split.validate))
+    test = None if prepared.test is None else _predicted(material, split, fitted, prepared.test)
+    predict_s = time.perf_counter() - started
+    score = material.metric(split.y[split.validate], oof, split.weights(split.validate))
+    return Outcome(fitted, split, oof, test, score, fit_s, predict_s)
+
+
+def _predicted(material: Material, split: Split, fitted: FittedSplit, prepared: Prepared) -> NDArray[np.float64]:
+    rows = prepared.numeric.shape[0]
+    return in_units(fitted.model.predict(prepared), rows, split.target, material.problem)
+
+
+def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> TrialResult:
+    scores = np.array([outcome.score for outcome in outcomes])
+    spread = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
+    with_epochs = any(outcome.fitted.best_epoch for outcome in outcomes)
+    return TrialResult(
+        score=float(scores.mean()),
+        score_se=spread,
+        scores=tuple(scores.tolist()),
+        values=built.values,
+        best_epochs=tuple(o.fitted.best_epoch for o in outcomes) if with_epochs else (),
+        epochs=tuple(o.fitted.epochs for o in outcomes) if with_epochs else (),
+        fit_s=sum(o.fit_s for o in outcomes),
+        predict_s=sum(o.predict_s for o in outcomes),
+        peak_mb=peak_mb(),
+        weights=weights,
+        fit_key=job.fit_key,
+    )
+
+
+def _store(vault: Vault, material: Material, built: Built, outcomes: list[Outcome], result: TrialResult) -> None:
+    with vault.writing(material.job.fit_key) as folder:
+        tests = [outcome.test for outcome in outcomes if outcome.test is not None]
+        mean = np.mean(tests, axis=0) if tests else None
+        write_predictions(folder, [outcome.oof for outcome in outcomes], mean, material.dataset.test_key)
+        for outcome in outcomes:
+            save_bundle(folder / f"split{outcome.split.index}", material, built, outcome.split, outcome.fitted.model)
+        write_result(folder, result)
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has held, in MB of 10^6 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,53 @@
+"""Which path trains a model: told by the model's own type."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.errors import FactoryError
+from workbench.models.problem import Problem
+from workbench.training.build import Built, Rebuild
+from workbench.training.fitted import Fitter
+from workbench.types import TrainingSettings
+
+
+def fitter_for(
+    built: Built, problem: Problem, settings: TrainingSettings, *, folds: Sequence[int], rebuild: Rebuild
+) -> Fitter:
+    """Return the fitter of a built model.
+
+    Args:
+        built: the model under the first split's seed.
+        problem: what the factory was told.
+        settings: the experiment's training settings.
+        folds: training rows of each split.
+        rebuild: builds the same configuration under another seed.
+    """
+    if built.neural:
+        from workbench.training.keras_path import KerasFitter
+
+        return KerasFitter(built, problem, settings, folds, rebuild)
+    if _is_a(built.model, "lightgbm", "LGBMModel"):
+        from workbench.training.lightgbm_path import LightGBMFitter
+
+        return LightGBMFitter(built, problem, settings)
+    if _is_a(built.model, "xgboost", "XGBModel"):
+        from workbench.training.xgboost_path import XGBoostFitter
+
+        return XGBoostFitter(built, problem, settings)
+    if not hasattr(built.model, "get_params"):
+        raise FactoryError(
+            f"{type(built.model).__name__} has no get_params; expected a scikit-learn estimator (a class that derives "
+            "from sklearn.base.BaseEstimator)"
+        )
+    from workbench.training.estimator_path import EstimatorFitter
+
+    return EstimatorFitter(built, problem, settings)
+
+
+def _is_a(model: Any, module: str, name: str) -> bool:
+    """Say whether a model is of a library's class, without importing the library for those that are not."""
+    library = sys.modules.get(module)
+    return library is not None and isinstance(model, getattr(library, name))

@@ -1,0 +1,63 @@
+"""Keras bundles: the model is built again through its factory, then gets its stored weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.preparation import Prepared
+from workbench.models.hyperparameters import HyperParameters
+from workbench.models.problem import Problem
+from workbench.training.build import build
+from workbench.training.cache import LruCache
+from workbench.training.fitted import FoldModel
+from workbench.types import FamilyRef, Values
+
+
+@dataclass(frozen=True)
+class _Program:
+    model: Any
+    program: Any
+
+
+_programs: LruCache[_Program] = LruCache(limit=32, size=lambda _: 1)
+"""The splits of one configuration, and its next loading, share what was compiled."""
+
+
+def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values, backend: str) -> FoldModel:
+    """Load one split's weights.
+
+    A process that has not imported Keras yet takes the backend of the training; weights fit either.
+    """
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", backend)
+    from workbench.training.keras_path import KerasFoldModel, load_weights
+    from workbench.training.keras_state import weights_from
+
+    key = (family.model_dump_json(), json.dumps(values, sort_keys=True), json.dumps(problem.to_json()))
+    shared = _programs.get(key, lambda: _build(family, problem, values))
+    weights = weights_from(shared.model, load_weights(folder / "weights.npz"))
+    return KerasFoldModel(shared.model, shared.program, weights)
+
+
+def _build(family: FamilyRef, problem: Problem, values: Values) -> _Program:
+    from workbench.training.keras_feed import feed, targets
+    from workbench.training.keras_program import make_program
+    from workbench.training.keras_state import prepare
+
+    model = build(family, problem, HyperParameters(values), seed=0).model
+    row = _one_row(problem)
+    prepare(model, (feed(model, row), targets(np.zeros(1), problem)))
+    return _Program(model, make_program(model))
+
+
+def _one_row(problem: Problem) -> Prepared:
+    numeric: NDArray[np.float64] = np.zeros((1, len(problem.schema.numeric)))
+    return Prepared(numeric, np.zeros((1, len(problem.schema.categorical)), dtype=np.int32))

@@ -1,0 +1,104 @@
+"""The numbers of a Keras model apart from the model, so that one compiled model can train every split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from workbench.errors import FactoryError, StoreError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's variables in its own order; seed generators' states are among the non-trainable ones."""
+
+    trainable: list[Any]
+    non_trainable: list[Any]
+
+    @property
+    def arrays(self) -> list[np.ndarray[Any, Any]]:
+        """All of them on the host, trainable ones first."""
+        return [np.asarray(value) for value in (*self.trainable, *self.non_trainable)]
+
+
+@dataclass(frozen=True)
+class State:
+    """What training starts from: weights and the optimizer's variables."""
+
+    weights: Weights
+    optimizer: list[Any]
+
+
+def prepare(model: Any, batch: tuple[Any, ...]) -> None:
+    """Create every variable of a compiled model, with shapes only: nothing is computed.
+
+    Raises:
+        FactoryError: the model does not take such a batch ``(x, y)`` or ``(x, y, weight)``.
+    """
+    try:
+        # Not public, but what fit() itself calls; the alternative is a training step, which compiles for a second.
+        model._symbolic_build(data_batch=batch)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise FactoryError(f"the model cannot be trained on this table: {error}") from error
+
+
+def state_of(model: Any) -> State:
+    """Return copies of a model's initial variables."""
+    return State(
+        Weights(_values(model.trainable_variables), _values(model.non_trainable_variables)),
+        _values(model.optimizer.variables),
+    )
+
+
+def same_shapes(state: State, other: State) -> None:
+    """Raise `FactoryError` when two builds of one configuration differ in shape."""
+    pairs = ((state.weights.arrays, other.weights.arrays), (state.optimizer, other.optimizer))
+    for left, right in pairs:
+        if [np.shape(a) for a in left] != [np.shape(b) for b in right]:
+            raise FactoryError(
+                "two builds with equal values gave models of different shapes; what a factory builds must follow from "
+                "hp and problem alone"
+            )
+
+
+def weights_from(model: Any, arrays: list[np.ndarray[Any, Any]]) -> Weights:
+    """Return stored arrays as the weights of a freshly built model.
+
+    Raises:
+        StoreError: number or shapes differ from the model's.
+    """
+    expected = [tuple(v.shape) for v in (*model.trainable_variables, *model.non_trainable_variables)]
+    received = [array.shape for array in arrays]
+    if expected != received:
+        raise StoreError(
+            f"the stored weights do not fit the model that the factory builds now: expected shapes {expected}, got "
+            f"{received}; was the factory changed after it was trained?"
+        )
+    count = len(model.trainable_variables)
+    return Weights(arrays[:count], arrays[count:])
+
+
+def assign(variables: Any, values: list[Any]) -> None:
+    """Write values into a model's variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def parameters(model: Any) -> int:
+    """Return the number of trainable weights."""
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+def learning_rate_index(optimizer: Any) -> int | None:
+    """Return where in ``optimizer.variables`` the learning rate lies; ``None`` where a schedule of its own rules."""
+    rate = getattr(optimizer, "learning_rate", None)
+    return next((i for i, v in enumerate(optimizer.variables) if v is rate), None)
+
+
+def _values(variables: Any) -> list[Any]:
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]

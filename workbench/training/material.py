@@ -1,0 +1,166 @@
+"""What a job trains on: dataset, fold plan and the table as each fold's preparation gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import registry
+from workbench.data.dataset import Dataset
+from workbench.data.folds import FoldPlan
+from workbench.data.preparation import Prepared
+from workbench.data.target import TargetTransform, target_kind
+from workbench.errors import TrialFailed
+from workbench.metrics import Metric, load_metric, monitored
+from workbench.models.problem import Problem
+from workbench.seeds import derive_seed
+from workbench.training.cache import LruCache
+from workbench.types import Job
+
+CACHE_BYTES = 2**30
+INNER_SHARE = 0.1
+"""Share of a training fold that early stopping watches with ``stopping: inner``."""
+
+_datasets: LruCache[Dataset] = LruCache(limit=2, size=lambda _: 1)
+_prepared: LruCache[PreparedSplit] = LruCache(limit=CACHE_BYTES, size=lambda split: split.size)
+
+
+@dataclass(frozen=True)
+class PreparedSplit:
+    """The whole table, prepared by what was fitted on one split's training rows.
+
+    Training rows are as ``fit_transform`` gave them, all others as ``transform`` did, so that a preparation may
+    cross-fit. The shape is that of the whole table in every split: programs need no compilation of their own.
+    """
+
+    preparation: Any
+    table: Prepared
+    test: Prepared | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays."""
+        parts = [self.table] if self.test is None else [self.table, self.test]
+        return sum(part.numeric.nbytes + part.categorical.nbytes for part in parts)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, ready for training. Indices are row positions of the whole table; arrays are of the whole table."""
+
+    index: int
+    seed: int
+    prepared: PreparedSplit
+    y: NDArray[Any]
+    weight: NDArray[np.float64] | None
+    target: TargetTransform
+    train: NDArray[np.intp]
+    watch: NDArray[np.intp]
+    """Rows that early stopping looks at: the validation rows, or an inner part of the training fold."""
+    validate: NDArray[np.intp]
+
+    def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Return the weights of some rows."""
+        return None if self.weight is None else self.weight[rows]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A job's data and what follows from it."""
+
+    job: Job
+    dataset: Dataset
+    plan: FoldPlan
+    metric: Metric
+
+    @cached_property
+    def monitor(self) -> Metric:
+        """The metric that early stopping looks at."""
+        return monitored(self.metric)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What the factory is told."""
+        schema = self.dataset.schema
+        inputs = self._preparation().inputs
+        return Problem(schema.task, self.metric.name, tuple(schema.classes), inputs, len(self.dataset.y))
+
+    def seed(self, split: int, purpose: str) -> int:
+        """Return a seed of one split: never of the trial, so that equal configurations give equal results."""
+        return derive_seed(self.job.seed, self.plan.repeat(split), split, purpose)
+
+    def splits(self, *, neural: bool) -> Iterator[Split]:
+        """Yield the splits in plan order."""
+        kind = target_kind(self.problem.task, self.metric.name, neural=neural)
+        for index in range(self.plan.splits):
+            yield self._split(index, kind)
+
+    def prepared(self, index: int) -> PreparedSplit:
+        """Return the table as the split's preparation gives it; kept between jobs."""
+        key = (self.dataset.key, self.dataset.test_key, self.plan.key, index, self.job.family.preparation)
+        return _prepared.get(key, lambda: self._prepare(index))
+
+    def _split(self, index: int, kind: Any) -> Split:
+        train, validate = self.plan.train(index), self.plan.validate(index)
+        y = self.dataset.y
+        target = TargetTransform.fit(kind, y[train])
+        watch = validate
+        if self.job.settings.stopping == "inner":
+            train, watch = inner_split(train, y, self.problem.task != "regression", self.seed(index, "inner"))
+        return Split(
+            index, self.seed(index, "fit"), self.prepared(index), y, self.dataset.weight, target, train, watch, validate
+        )
+
+    def _preparation(self) -> Any:
+        return registry.resolve("preparations", self.job.family.preparation)(self.dataset.schema)
+
+    def _prepare(self, index: int) -> PreparedSplit:
+        train = self.plan.train(index)
+        rest = np.setdiff1d(np.arange(self.plan.rows), train, assume_unique=True)
+        preparation = self._preparation()
+        features, test = self.dataset.features, self.dataset.test
+        parts = [(train, preparation.fit_transform(features.iloc[train], self.dataset.y[train]))]
+        parts.append((rest, preparation.transform(features.iloc[rest])))
+        return PreparedSplit(
+            preparation, _assembled(parts, self.plan.rows), None if test is None else preparation.transform(test)
+        )
+
+
+def open_material(job: Job) -> Material:
+    """Open a job's dataset and plan; datasets stay open between jobs."""
+    path = job.dataset.resolve()
+    dataset = _datasets.get(path, lambda: Dataset.open(path))
+    plan = FoldPlan.open(job.plan)
+    if plan.rows != len(dataset.y):
+        raise TrialFailed("internal", f"the plan {job.plan} is of {plan.rows} rows, the table has {len(dataset.y)}")
+    return Material(job, dataset, plan, load_metric(job.metric))
+
+
+def inner_split(
+    train: NDArray[np.intp], y: NDArray[Any], stratify: bool, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Part a training fold into rows to train on and rows to watch; with ``stratify`` every class keeps its share.
+
+    A class of one row stays in training.
+    """
+    rng = np.random.default_rng(seed)
+    groups = [train[y[train] == code] for code in np.unique(y[train])] if stratify else [train]
+    watch = [rng.permutation(rows)[: round(len(rows) * INNER_SHARE)] for rows in groups]
+    chosen = np.sort(np.concatenate(watch))
+    if len(chosen) == 0:
+        chosen = rng.permutation(train)[: max(1, len(train) // 10)]
+    return np.setdiff1d(train, chosen, assume_unique=True), chosen
+
+
+def _assembled(parts: list[tuple[NDArray[np.intp], Prepared]], rows: int) -> Prepared:
+    first = parts[0][1]
+    numeric = np.zeros((rows, first.numeric.shape[1]), dtype=first.numeric.dtype)
+    categorical = np.zeros((rows, first.categorical.shape[1]), dtype=first.categorical.dtype)
+    for index, part in parts:
+        numeric[index], categorical[index] = part.numeric, part.categorical
+    return Prepared(numeric, categorical)
