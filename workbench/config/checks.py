@@ -66,10 +66,8 @@ def _registered(group: registry.Group, name: str, path: KeyPath, hint: str = "")
     known = registry.references(group)
     if name not in known:
         kind = {"families": "family"}.get(group, group.removesuffix("s"))
-        text = f"no {kind} is called {shortened(name)}; there are {', '.join(known)}{hint}.{nearest(name, known)}".removesuffix(
-            "."
-        )
-        yield Problem(path, text)
+        text = f"no {kind} is called {shortened(name)}; there are {', '.join(known)}{hint}.{nearest(name, known)}"
+        yield Problem(path, text.removesuffix("."))
 
 
 def _reference(reference: str, path: KeyPath) -> Iterator[Problem]:
@@ -79,11 +77,12 @@ def _reference(reference: str, path: KeyPath) -> Iterator[Problem]:
 
 
 def _absent(path: Path, root: Path) -> str:
+    absent = f"there is no file {str(path)!r}"
     if (makers := sorted(root.glob("make_*.py"))) and path.parent == root:
-        return f"there is no file {shortened(str(path))}. Run 'python {makers[0]}', which writes the tables"
+        return f"{absent}. Run 'python {makers[0]}', which writes the tables"
     present = _tables(path.parent)
     listed = f"the folder holds {', '.join(present[:10])}" if present else "the folder holds no tables"
-    return f"there is no file {shortened(str(path))}; {listed}.{nearest(path.name, present)}".removesuffix(".")
+    return f"{absent}; {listed}.{nearest(path.name, present)}".removesuffix(".")
 
 
 def _tables(folder: Path) -> list[str]:

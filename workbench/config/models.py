@@ -18,11 +18,11 @@ def _not_boolean(value: object) -> object:
     return value
 
 
-Integer = Annotated[int, BeforeValidator(_not_boolean)]
-Positive = Annotated[Integer, Field(gt=0)]
+_NoBoolean = BeforeValidator(_not_boolean)
+Positive = Annotated[int, Field(gt=0), _NoBoolean]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 FamilyEntry = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
-Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean]
 
 
 class Config(BaseModel):
@@ -61,8 +61,10 @@ class FoldsConfig(Config):
     kind: Literal["auto", "kfold", "stratified", "group"] = Field(
         "auto", description="auto: group with data.group, stratified for classes, else kfold."
     )
-    splits: Annotated[Integer, Field(ge=2, le=100)] = Field(5, description="Parts that the rows are split into.")
-    repeats: Annotated[Integer, Field(ge=1, le=100)] = Field(
+    splits: Annotated[int, Field(ge=2, le=100), _NoBoolean] = Field(
+        5, description="Parts that the rows are split into."
+    )
+    repeats: Annotated[int, Field(ge=1, le=100), _NoBoolean] = Field(
         1, description="So many different plans, one after the other, to tell close models apart."
     )
 
@@ -134,7 +136,10 @@ class ExperimentConfig(Config):
     ensemble: EnsembleConfig = EnsembleConfig()
     tracking: TrackingConfig = TrackingConfig()
     store: Path = Field(Path(".workbench"), description="Folder for everything that sweeps leave behind.")
-    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = Field(0, description="The same seed gives the same trials.")
+    ledger: str | None = Field(None, description="SQLAlchemy URL of the ledger; a SQLite file in the store if absent.")
+    seed: Annotated[int, Field(ge=0, lt=2**31), _NoBoolean] = Field(
+        0, description="The same seed gives the same trials."
+    )
 
     @model_validator(mode="after")
     def _distinct_families(self) -> ExperimentConfig:

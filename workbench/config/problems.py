@@ -43,7 +43,13 @@ def problems(error: ValidationError, value: Any) -> list[Problem]:
     for (path, tags), detail in located:
         if all(tag.endswith("Config") for at, tag, is_mapping in tags if is_mapping and at in models):
             by_path.setdefault(path, []).append(detail)
-    return [Problem(path, _text(path, details)) for path, details in by_path.items()]
+    return [Problem(path, _text(path, details)) for path, details in by_path.items() if not _follows(path, by_path)]
+
+
+def _follows(path: KeyPath, by_path: Mapping[KeyPath, Sequence[ErrorDetails]]) -> bool:
+    """Say whether a list is called too short only because its entries are wrong: pydantic counts the right ones."""
+    too_short = by_path[path][0]["type"] == "too_short"
+    return too_short and any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
 
 
 def _located(detail: ErrorDetails, value: Any) -> tuple[KeyPath, list[tuple[KeyPath, str, bool]]]:

@@ -143,5 +143,5 @@ def _text(path: Path, source: Source) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        text = f"line {line}: byte 0x{content[error.start]:02x} is not valid UTF-8; save the file as UTF-8"
-        raise source.error([Problem((), text)]) from None
+        text = f"byte 0x{content[error.start]:02x} is not valid UTF-8; save the file as UTF-8"
+        raise source.error([Problem((), text, f"line {line}")]) from None

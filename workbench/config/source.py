@@ -20,6 +20,8 @@ class Problem:
 
     path: KeyPath
     text: str
+    place: str = ""
+    """Where it is, if that is not the key's line."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Source:
         return f"{known}: {problem.text}" if known else problem.text
 
     def _known(self, problem: Problem) -> str:
-        return ", ".join(part for part in (self.place(problem.path), dotted(problem.path)) if part)
+        place = problem.place or self.place(problem.path)
+        return ", ".join(part for part in (place, dotted(problem.path)) if part)
 
 
 def dotted(path: KeyPath) -> str:
@@ -69,6 +72,8 @@ def received(value: Any) -> str:
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{shortened(value)} ({_kind(value)})"
 
 
@@ -79,5 +84,5 @@ def shortened(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "integer", float: "number", str: "text"}
+    names = {int: "integer", float: "number", str: "text"}
     return names.get(type(value), type(value).__name__)

@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """Compose the next node, if it is of a kind that is accepted."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         for name, what in (("anchor", "anchors (&) and aliases (*)"), ("tag", "tags (!)")):
             if getattr(event, name, None) is not None:
                 advice = f"{what} are not accepted; write the value out, and text that begins so in quotes"
@@ -88,6 +88,7 @@ def parse(text: str, source: Source) -> Document:
         ConfigError: the text is not valid YAML, or is refused; the message has the line.
     """
     lines: dict[KeyPath, int] = {}
+    loader: _Loader | None = None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -96,10 +97,11 @@ def parse(text: str, source: Source) -> Document:
         raise _told(error, source) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        advice = f"line {line}: the character U+{ord(text[error.position]):04X} is not allowed in YAML; remove it"
-        raise source.error([Problem((), advice)]) from None
+        advice = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML; remove it"
+        raise source.error([Problem((), advice, f"line {line}")]) from None
     except ValueError as error:  # an escape such as "\U00110000", which PyYAML hands to chr()
-        raise source.error([Problem((), f"an escaped character does not exist: {error}")]) from None
+        line = loader.line + 1 if loader else 1
+        raise source.error([Problem((), f"an escaped character does not exist: {error}", f"line {line}")]) from None
     return Document(value, lines)
 
 
@@ -144,10 +146,15 @@ def _scalar(node: Node) -> Any:
 
 
 def _text(node: Node) -> str:
+    r"""Return a scalar's text, with surrogate pairs joined: JSON writes ``\\ud83d\\ude00`` for one character."""
     text = str(node.value)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise _Refused(problem="text with half of a surrogate pair (\\ud800 to \\udfff)", problem_mark=node.start_mark)
-    return text
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        problem = "text with half of a surrogate pair (\\ud800 to \\udfff)"
+        raise _Refused(problem=problem, problem_mark=node.start_mark) from None
 
 
 def _integer(text: str) -> int:
@@ -163,13 +170,12 @@ def _integer(text: str) -> int:
 
 def _told(error: yaml.error.MarkedYAMLError, source: Source) -> ConfigError:
     mark = error.problem_mark or error.context_mark
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     refused = isinstance(error, _Refused)
     words = error.problem or "it cannot be read"
     if words.startswith("but") and error.context:
         words = f"{error.context}, {words}"
-    text = f"{where}{'' if refused else 'not valid YAML: '}{words}{'' if refused else _advice(words)}"
-    return source.error([Problem((), text)])
+    return source.error([Problem((), words if refused else f"not valid YAML: {words}{_advice(words)}", where)])
 
 
 def _advice(words: str) -> str:

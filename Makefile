@@ -1,0 +1,62 @@
+# Everything runs in .venv, which is made when it is first needed and again when pyproject.toml or constraints.txt change.
+# PYTHON=python3.12 make demo   uses another interpreter (3.11 to 3.13).
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format ui bench soak schema lock clean
+
+help:  ## Show the targets
+	@awk -F ':.*##  *' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## Make .venv and install everything into it, with the pinned versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "$(PYTHON) is not Python 3.11 to 3.13; name another one: make PYTHON=python3.12 …" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## Search, blend, submit and register on a small real data set, in minutes
+	$(BIN)/python experiments/breast_cancer/make_data.py
+	$(BIN)/workbench run experiments/breast_cancer
+
+test: $(INSTALLED)  ## Run the tests (WORKERS=4 for more processes)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: $(INSTALLED)  ## Check style, format, types and the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)  ## Repair style and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: $(INSTALLED)  ## Serve MLflow and TensorBoard of the demo on this machine
+	$(BIN)/workbench ui experiments/breast_cancer
+
+bench: $(INSTALLED)  ## Measure seconds to --help, to the first trial, and for the demo
+	$(BIN)/python -m benchmarks.startup
+
+soak: $(INSTALLED)  ## Run the tests that take minutes: kill and resume, again and again
+	$(BIN)/python -m pytest -m soak --timeout 3600 tests
+
+schema: $(INSTALLED)  ## Write the JSON schema of experiment.yaml for editors
+	$(BIN)/python -m workbench.config docs/experiment.schema.json
+
+lock: $(INSTALLED)  ## Pin the newest versions that fit together in constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file .venv/constraints.txt pyproject.toml
+	@{ echo "# Every version pinned, for Python 3.11 to 3.13 on every platform. 'make lock' writes this file."; \
+		cat .venv/constraints.txt; } > constraints.txt
+
+clean:  ## Remove what was built and measured, and .venv; experiments' stores stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
