@@ -1,0 +1,42 @@
+"""Opening an MLflow store: the schema of a fresh one is made once, its artifacts lie beside the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from workbench.tracking.locks import file_lock
+from workbench.tracking.uri import sqlite_file
+
+
+def open_client(uri: str, store: Path) -> MlflowClient:
+    """Return a client whose store exists.
+
+    MLflow migrates a fresh SQLite file at first touch, and processes that do so at once crash each other: so the first
+    touch happens under a file lock.
+    """
+    client = MlflowClient(tracking_uri=uri)
+    file = sqlite_file(uri)
+    if file is None:
+        return client
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(store / "mlflow.lock"):
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)
+    return client
+
+
+def experiment_id(client: MlflowClient, name: str, uri: str, store: Path) -> str:
+    """Return the id of an experiment, made or restored if need be.
+
+    A server decides itself where artifacts lie; with a database they lie in ``<store>/mlartifacts``.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        local = not uri.startswith(("http:", "https:", "databricks"))
+        location = (store / "mlartifacts").resolve().as_uri() if local else None
+        return str(client.create_experiment(name, artifact_location=location))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
