@@ -1,7 +1,7 @@
 """A runner without Keras: a configuration's score is a formula of its values, and faults are values too.
 
-``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs of
-each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
+``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs
+of each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
 ``kill once``, or ``hang``.
 """
 

@@ -38,6 +38,7 @@ class LocalExecutor:
         if self._job is not None:
             raise RuntimeError(f"job {self._job} is under way; the executor takes one at a time")
         if not self._worker.alive:
+            self._worker.kill()
             self._worker = WorkerProcess(self._options, self._events)
         self._job, self._kill_at = job.job_id, None
         self._worker.send(Submit(job=job))
@@ -118,7 +119,7 @@ class WorkerProcess:
             self._stdin.flush()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, and close its pipe."""
         self._process.kill()
         self._process.wait()
         with self._lock, contextlib.suppress(BrokenPipeError):

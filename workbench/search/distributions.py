@@ -1,7 +1,7 @@
 """Parameters as Optuna's distributions, and values both ways.
 
-Optuna has neither geometric steps nor KerasTuner's reverse_log: the first is searched by its place on the grid, the second
-as its mirror image.
+Optuna has neither geometric steps nor KerasTuner's reverse_log: the first is searched by its place on the grid, the
+second as its mirror image.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from workbench.errors import StoreError
 from workbench.store.tables import VERSION, counters, metadata
@@ -44,7 +44,7 @@ def open_database(url: str) -> Engine:
     """
     try:
         engine = create_engine(url, connect_args=_connect_args(url), pool_pre_ping=not url.startswith("sqlite"))
-    except (NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise StoreError(f"ledger URL '{url}' cannot be used: {error}") from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)

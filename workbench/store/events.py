@@ -29,7 +29,7 @@ class SweepStarted(Value):
     data_key: str
     plan_key: str
     splits: int
-    provenance: dict[str, str] = {}
+    provenance: dict[str, str] = Field(default_factory=dict)
     """``git_commit``, ``git_dirty`` and versions (``python``, ``keras``, ``jax`` …)."""
 
 

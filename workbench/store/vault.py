@@ -86,7 +86,7 @@ class Vault:
         """Return the out-of-fold predictions of each split, ``(validation rows, outputs)``."""
         path = self.folder(fit_key) / "oof.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return [arrays[f"split{i}"] for i in range(len(arrays.files))]
         except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
             raise StoreError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,219 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from workbench.errors import LeaseLost, StoreError
+from workbench.store import ledger as ledger_module
+from workbench.store.database import sqlite_url
+from workbench.store.events import SweepFinished, TrialFinished, TrialStarted
+from workbench.store.ledger import Ledger
+from workbench.types import Failure, Reported, Space, TrialResult
+
+
+@pytest.fixture
+def url(tmp_path):
+    return sqlite_url(tmp_path / "ledger.db")
+
+
+@pytest.fixture
+def ledger(url):
+    made = Ledger.open(url)
+    yield made
+    made.close()
+
+
+def started(claim, values):
+    return TrialStarted(
+        sweep=claim.sweep,
+        study=claim.study.id,
+        trial=claim.trial,
+        attempt=claim.attempt,
+        family=claim.study.family,
+        number=claim.number,
+        values=values,
+        code="",
+    )
+
+
+def finished(claim, state="complete", score=0.5):
+    result = TrialResult(score=score, score_se=0.1, scores=(score,), values={}) if state == "complete" else None
+    failure = Failure(code="factory", message="boom") if state == "failed" else None
+    return TrialFinished(
+        sweep=claim.sweep,
+        study=claim.study.id,
+        trial=claim.trial,
+        attempt=claim.attempt,
+        family=claim.study.family,
+        number=claim.number,
+        state=state,
+        result=result,
+        failure=failure,
+    )
+
+
+def test_a_study_is_made_once_per_key(ledger):
+    first = ledger.open_study("key", "experiment", "mlp")
+    ledger.set_space(first.id, Space())
+    again = ledger.open_study("key", "experiment", "mlp")
+    assert (again.id, again.space) == (first.id, Space())
+    assert ledger.open_study("other", "experiment", "mlp").id != first.id
+
+
+def test_a_trial_goes_from_claim_to_complete(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    claim = ledger.claim(study, sweep, total=1)
+    assert (claim.name, claim.values) == ("mlp#0000", None)
+    ledger.begin(claim, {"lr": 0.1, "norm": True}, started(claim, {"lr": 0.1}))
+    ledger.finish(claim, finished(claim))
+    (trial,) = ledger.trials(study.id)
+    assert (trial.state, trial.values, trial.result.score) == ("complete", {"lr": 0.1, "norm": True}, 0.5)
+    assert ledger.claim(study, sweep, total=1) is None
+    assert [event.kind for _, _, event in ledger.events(0)] == ["trial.started", "trial.finished"]
+
+
+def test_a_trial_given_back_is_claimed_again_with_its_values(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    claim = ledger.claim(study, sweep, 3)
+    ledger.begin(claim, {"lr": 0.1}, started(claim, {"lr": 0.1}))
+    assert ledger.lose(claim, None) == "queued"
+    again = ledger.claim(study, sweep, 3)
+    assert (again.trial, again.number, again.values) == (claim.trial, 0, {"lr": 0.1})
+    assert again.attempt != claim.attempt
+    with pytest.raises(LeaseLost, match="mlp#0000"):
+        ledger.finish(claim, finished(claim))
+
+
+def test_a_second_dead_worker_ends_the_trial(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    death = Failure(code="lost", message="signal 9")
+    assert ledger.lose(ledger.claim(study, sweep, 1), death) == "queued"
+    assert ledger.lose(ledger.claim(study, sweep, 1), death) == "failed"
+    assert ledger.claim(study, sweep, 1) is None
+    assert ledger.counts(study.id) == {"failed": 1}
+
+
+def test_a_terminal_state_does_not_change(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    claim = ledger.claim(study, sweep, 1)
+    ledger.finish(claim, finished(claim, "failed"))
+    for late in (lambda: ledger.finish(claim, finished(claim)), lambda: ledger.lose(claim, None)):
+        with pytest.raises(LeaseLost, match="taken over"):
+            late()
+    assert ledger.counts(study.id) == {"failed": 1}
+
+
+def test_reports_are_kept_once_and_never_as_nan(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    attempt = ledger.claim(study, sweep, 1).attempt
+    rows = [(attempt, Reported(job_id="1", split=s, epoch=e, value=s + e)) for s in (1, 0) for e in (2, 1)]
+    ledger.write_reports([*rows, (attempt, Reported(job_id="1", split=0, epoch=3, value=float("nan")))])
+    ledger.write_reports(rows)
+    found = [(r.split, r.epoch, r.value) for r in ledger.reports(attempt)]
+    assert found == [(0, 1, 1), (0, 2, 2), (1, 1, 2), (1, 2, 3)]
+
+
+def test_positions_of_projections(ledger):
+    assert ledger.position("mlflow") == 0
+    ledger.advance("mlflow", 4)
+    ledger.advance("mlflow", 7)
+    assert (ledger.position("mlflow"), ledger.position("tensorboard")) == (7, 0)
+
+
+def test_the_last_delivery_is_that_of_a_complete_sweep(ledger):
+    first, second = ledger.open_sweep("e"), ledger.open_sweep("e")
+    ledger.record_delivery(first, "a")
+    ledger.record_delivery(second, "b")
+    assert ledger.last_delivery("e") is None
+    ledger.close_sweep(SweepFinished(sweep=first, state="complete"))
+    assert ledger.last_delivery("e") == (first, "a")
+    ledger.close_sweep(SweepFinished(sweep=first, state="failed"))
+    assert [event.state for _, _, event in ledger.events(0)] == ["complete"]
+
+
+def test_an_expired_lease_is_reaped_and_a_renewed_one_is_not(ledger, monkeypatch):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    monkeypatch.setattr(ledger_module, "LEASE", -ledger_module.LEASE)
+    kept, expired = ledger.claim(study, sweep, 2), ledger.claim(study, sweep, 2)
+    monkeypatch.undo()
+    ledger.renew([kept])
+    assert ledger.reap() == 1
+    assert ledger.counts(study.id) == {"running": 1, "queued": 1}
+    with pytest.raises(LeaseLost, match="mlp#0001"):
+        ledger.finish(expired, finished(expired))
+    ledger.finish(kept, finished(kept))
+
+
+def test_a_dead_drivers_trials_and_sweeps_are_reaped_at_once(ledger, url):
+    program = (
+        "import sys, time; from workbench.store.ledger import Ledger; l = Ledger.open(sys.argv[1]);"
+        "l.claim(l.open_study('k', 'e', 'mlp'), l.open_sweep('e'), 5); print('ready', flush=True); time.sleep(600)"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE)
+    assert driver.stdout.readline() == b"ready\n"
+    assert ledger.reap() == 0
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    assert ledger.reap() == 1
+    assert ledger.counts(ledger.open_study("k", "e", "mlp").id) == {"queued": 1}
+    (event,) = [event for _, _, event in ledger.events(0) if event.kind == "sweep.finished"]
+    assert event.state == "interrupted"
+
+
+def test_a_newer_ledger_and_a_file_that_is_none_are_refused_and_left_alone(tmp_path, url):
+    Ledger.open(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE counters SET value = 99 WHERE name = 'version'"))
+    engine.dispose()
+    with pytest.raises(StoreError, match="version 99"):
+        Ledger.open(url)
+    garbage = tmp_path / "garbage.db"
+    garbage.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreError, match="damaged or not a database"):
+        Ledger.open(sqlite_url(garbage))
+    assert garbage.read_bytes() == b"not a database" * 100
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "nosuch://host/db", "postgresql+nodriver://host/db"])
+def test_a_wrong_url_is_told(bad):
+    with pytest.raises(StoreError, match="cannot be used"):
+        Ledger.open(bad)
+
+
+def _open_and_claim(url, barrier, results):
+    barrier.wait()
+    opened = Ledger.open(url)
+    study, sweep = opened.open_study("k", "e", "mlp"), opened.open_sweep("e")
+    numbers = []
+    while (claim := opened.claim(study, sweep, 40)) is not None:
+        numbers.append(claim.number)
+        opened.finish(claim, finished(claim))
+    results.put(numbers)
+    opened.close()
+
+
+def test_processes_that_first_touch_a_fresh_store_share_an_exact_budget(url):
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(8), context.Queue()
+    processes = [context.Process(target=_open_and_claim, args=(url, barrier, results)) for _ in range(8)]
+    for process in processes:
+        process.start()
+    numbers = [number for _ in processes for number in results.get(timeout=60)]
+    for process in processes:
+        process.join(timeout=30)
+        assert process.exitcode == 0
+    assert sorted(numbers) == list(range(40))
+
+
+def test_threads_append_events_without_gaps(ledger):
+    with ThreadPoolExecutor(8) as pool:
+        positions = list(pool.map(lambda i: ledger.append(SweepFinished(sweep=i, state="failed")), range(50)))
+    assert sorted(positions) == list(range(1, 51))
+    assert [position for position, _, _ in ledger.events(0)] == sorted(positions)

@@ -1,0 +1,203 @@
+"""An experiment as Python sees it: a configuration, the folder it belongs to, and where its code lies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench import registry
+from workbench.config import ExperimentConfig, MetricConfig, config_from_mapping, read_config
+from workbench.errors import DataError
+from workbench.metrics import Metric
+from workbench.models.family import Family
+from workbench.models.identity import code_identity
+from workbench.models.source import write_source
+from workbench.store.database import sqlite_url
+from workbench.types import ColumnKind, FamilyRef, MetricRef, Scalar, Task, TrainingSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_FAMILIES = ("dummy", "lightgbm", "xgboost", "mlp")
+
+
+class Experiment:
+    """What to predict, and everything about how.
+
+    In a notebook or a script::
+
+        experiment = Experiment(train, target="price", metric="rmse", families=["lightgbm", my_factory])
+        result = workbench.run(experiment)
+
+    Tables are DataFrames or paths. A family is a built-in's name, ``'factories:my_model'``, a factory (a function or
+    class; one from a notebook cell or a script travels as source), or a mapping as in ``experiment.yaml``. A metric is
+    a built-in's name or a `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are the
+    sections of ``experiment.yaml``. Paths are relative to ``root``.
+
+    Raises:
+        ConfigError: something is not valid; the message says what, and what was expected.
+    """
+
+    def __init__(
+        self,
+        train: pd.DataFrame | Path | str,
+        *,
+        target: str,
+        metric: str | Metric | Mapping[str, Any],
+        name: str = "experiment",
+        test: pd.DataFrame | Path | str | None = None,
+        sample_submission: pd.DataFrame | Path | str | None = None,
+        id: str | None = None,
+        group: str | None = None,
+        weight: str | None = None,
+        drop: Sequence[str] = (),
+        columns: Mapping[str, ColumnKind] | None = None,
+        positive: Scalar | None = None,
+        task: Task | None = None,
+        families: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = DEFAULT_FAMILIES,
+        folds: Mapping[str, Any] | None = None,
+        search: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        ensemble: Mapping[str, Any] | None = None,
+        tracking: Mapping[str, Any] | None = None,
+        root: Path | str = ".",
+        store: Path | str = ".workbench",
+        ledger: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.root = Path(root).resolve()
+        self._code: dict[str, Path] = {}
+        folder = self.root / store
+        tables = {"train": train, "test": test, "sample_submission": sample_submission}
+        data = {
+            **{key: _as_file(table, folder / "tables", key) for key, table in tables.items()},
+            "target": target,
+            "id": id,
+            "group": group,
+            "weight": weight,
+            "drop": list(drop),
+            "columns": dict(columns or {}),
+            "positive": positive,
+        }
+        sections = {"folds": folds, "search": search, "training": training, "ensemble": ensemble, "tracking": tracking}
+        mapping = {
+            "name": name,
+            "data": {key: value for key, value in data.items() if value is not None},
+            "metric": self._metric_entry(metric, folder / "code"),
+            "families": [self._family_entry(family, folder / "code") for family in families],
+            "store": str(store),
+            "seed": seed,
+            **({"task": task} if task else {}),
+            **({"ledger": ledger} if ledger else {}),
+            **{key: dict(section) for key, section in sections.items() if section is not None},
+        }
+        self.config: ExperimentConfig = config_from_mapping(mapping, "Experiment(...)", root=self.root)
+
+    @classmethod
+    def from_folder(cls, folder: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+        """Read ``experiment.yaml`` of a folder; ``overrides`` are ``key.path=value``."""
+        config, root = read_config(Path(folder), overrides)
+        return cls._of(config, root, {})
+
+    @classmethod
+    def _of(cls, config: ExperimentConfig, root: Path, code: Mapping[str, Path]) -> Experiment:
+        made = cls.__new__(cls)
+        made.config, made.root, made._code = config, root, dict(code)
+        return made
+
+    def with_options(self, *, store: Path | None = None, seed: int | None = None) -> Experiment:
+        """Return this experiment with another store or seed."""
+        changes: dict[str, Any] = {"store": store, "seed": seed}
+        config = self.config.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        return self._of(config, self.root, self._code)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name; that of its folder where the configuration gives none."""
+        return self.config.name or self.root.name
+
+    @property
+    def store(self) -> Path:
+        """The folder for everything that sweeps leave behind."""
+        return (self.root / self.config.store).resolve()
+
+    @property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL of the ledger."""
+        return self.config.ledger or sqlite_url(self.store / "ledger.db")
+
+    def metric_ref(self) -> MetricRef:
+        """Return the metric as workers need it."""
+        metric = self.config.metric
+        if isinstance(metric, MetricConfig):
+            return MetricRef(
+                name=metric.name or metric.function.rpartition(":")[2],
+                function=metric.function,
+                root=self._root_of(metric.function),
+                direction=metric.direction,
+                needs=metric.needs,
+            )
+        found: Metric = registry.resolve("metrics", metric)
+        return MetricRef(name=metric, direction=found.direction, needs=found.needs)
+
+    def family_refs(self) -> tuple[FamilyRef, ...]:
+        """Return the families as workers need them, in the configuration's order."""
+        refs = []
+        for entry in self.config.family_configs:
+            if entry.factory is None:
+                built_in: Family = registry.resolve("families", entry.name)
+                ref = built_in.ref(entry.name)
+            else:
+                root = self._root_of(entry.factory)
+                code = code_identity(entry.factory, root)
+                ref = FamilyRef(name=entry.name, factory=entry.factory, root=root, code=code)
+            refs.append(ref if entry.preparation is None else ref.model_copy(update={"preparation": entry.preparation}))
+        return tuple(refs)
+
+    def settings(self) -> TrainingSettings:
+        """Return how a configuration is trained."""
+        return TrainingSettings(**self.config.training.model_dump(exclude={"executor"}))
+
+    def _root_of(self, reference: str) -> Path:
+        return self._code.get(reference, self.root)
+
+    def _family_entry(self, family: str | Mapping[str, Any] | Callable[..., Any], folder: Path) -> Any:
+        if isinstance(family, str):
+            return family
+        if isinstance(family, Mapping):
+            factory = family.get("factory")
+            return {**family, "factory": self._reference(factory, folder)} if callable(factory) else dict(family)
+        reference = self._reference(family, folder)
+        return {"name": reference.rpartition(":")[2], "factory": reference}
+
+    def _metric_entry(self, metric: str | Metric | Mapping[str, Any], folder: Path) -> Any:
+        if not isinstance(metric, Metric):
+            return metric
+        known = registry.references("metrics").get(metric.name)
+        if known is not None and registry.resolve("metrics", metric.name) is metric:
+            return metric.name
+        reference = self._reference(metric.function, folder)
+        return {"function": reference, "name": metric.name, "direction": metric.direction, "needs": metric.needs}
+
+    def _reference(self, function: Callable[..., Any], folder: Path) -> str:
+        reference, root = write_source(function, folder)
+        if root is not None:
+            self._code[reference] = root
+        return reference
+
+
+def _as_file(table: pd.DataFrame | Path | str | None, folder: Path, key: str) -> str | None:
+    """Return the path of a table; a DataFrame is written to a file that is named by its content."""
+    if table is None or isinstance(table, (str, Path)):
+        return None if table is None else str(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{key}.parquet"
+    frame = table.reset_index() if table.index.name is not None else table
+    try:
+        frame.rename(columns=str).to_parquet(temporary, index=False)
+    except (ValueError, TypeError, OSError) as error:
+        raise DataError(f"the DataFrame given as {key} cannot be written as Parquet: {error}") from error
+    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()[:12]
+    return str(temporary.replace(folder / f"{key}-{digest}.parquet"))

@@ -1,0 +1,130 @@
+"""What an experiment stands on, read and checked: its data, its fold plan, its ledger and its vault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from workbench.data.checks import check_metric
+from workbench.data.dataset import Dataset, load_dataset
+from workbench.data.folds import FoldPlan, make_plan
+from workbench.ensembles.members import Candidate
+from workbench.experiment import Experiment
+from workbench.metrics import Metric, load_metric
+from workbench.search.keys import Ground
+from workbench.store.ledger import Ledger, Study, Trial
+from workbench.store.vault import Vault
+from workbench.types import FamilyRef, Job
+
+BASE_FAMILY = "dummy"
+"""What everything must beat; it is shown on the leaderboard and never blended with better ones."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An experiment with its data and its store open."""
+
+    experiment: Experiment
+    metric: Metric
+    dataset: Dataset
+    plan: FoldPlan
+    ledger: Ledger
+    families: tuple[FamilyRef, ...]
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Where fits are kept."""
+        return Vault(self.experiment.store / "vault")
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What every key of this experiment begins with."""
+        experiment = self.experiment
+        return Ground(
+            data_key=self.dataset.key,
+            plan_key=self.plan.key,
+            metric=experiment.metric_ref(),
+            settings=experiment.settings(),
+            seed=experiment.config.seed,
+        )
+
+    @cached_property
+    def studies(self) -> tuple[Study, ...]:
+        """The study of each family, in the families' order; made where there is none."""
+        name = self.experiment.name
+        return tuple(
+            self.ledger.open_study(self.ground.study_key(name, family), name, family.name) for family in self.families
+        )
+
+    def trials(self) -> list[Trial]:
+        """Return every trial of this experiment's studies, by family and number."""
+        return [trial for study in self.studies for trial in self.ledger.trials(study.id)]
+
+    def job(self, family: FamilyRef) -> Job:
+        """Return a fit job of a family, without values; the data is written where workers find it."""
+        cache = self.experiment.store / "cache"
+        dataset = cache / f"dataset-{self.dataset.key}-{self.dataset.test_key or 'none'}"
+        plan = cache / f"plan-{self.plan.key}.npz"
+        self.dataset.save(dataset)
+        if not plan.exists():
+            self.plan.save(plan)
+        return Job(
+            kind="fit",
+            job_id="",
+            dataset=dataset,
+            plan=plan,
+            family=family,
+            metric=self.ground.metric,
+            settings=self.ground.settings,
+            seed=self.ground.seed,
+            vault=self.vault.root,
+        )
+
+    def candidates(self, per_family: int) -> list[Candidate]:
+        """Return the best complete trials of each family; the base family only where there is nothing else."""
+        chosen = [c for study in self.studies if study.family != BASE_FAMILY for c in self._best(study, per_family)]
+        return chosen or [c for study in self.studies for c in self._best(study, per_family)]
+
+    def _best(self, study: Study, count: int) -> list[Candidate]:
+        complete = [t for t in self.ledger.trials(study.id) if t.result is not None and np.isfinite(t.result.score)]
+        found: dict[str, Candidate] = {}
+        for trial in sorted(complete, key=lambda t: (self.metric.loss(t.result.score if t.result else 0.0), t.number)):
+            result = trial.result
+            if result is not None and self.vault.has(result.fit_key):
+                candidate = Candidate(
+                    family=trial.family,
+                    number=trial.number,
+                    fit_key=result.fit_key,
+                    plan_key=self.plan.key,
+                    score=result.score,
+                    score_se=result.score_se,
+                    values=result.values,
+                )
+                found.setdefault(result.fit_key, candidate)
+        return list(found.values())[:count]
+
+
+@contextmanager
+def open_workspace(experiment: Experiment) -> Iterator[Workspace]:
+    """Read and check everything that can be wrong before anything is searched.
+
+    Raises:
+        UserError: the data, the metric or a factory's reference cannot be used.
+        StoreError: the ledger cannot be opened.
+    """
+    config = experiment.config
+    ref = experiment.metric_ref()
+    metric = load_metric(ref)
+    families = experiment.family_refs()
+    dataset = load_dataset(config, experiment.root, ref.needs)
+    check_metric(metric.name, dataset.y, task=dataset.schema.task)
+    plan = make_plan(dataset, config.folds, config.seed)
+    ledger = Ledger.open(experiment.ledger_url)
+    try:
+        yield Workspace(experiment, metric, dataset, plan, ledger, families)
+    finally:
+        ledger.close()
