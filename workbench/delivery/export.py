@@ -1,0 +1,257 @@
+"""Write a blend as an MLflow model from code.
+
+Run as ``python -m workbench.delivery.export SPEC.json``, in a process of its own: importing MLflow takes seconds and
+does not belong into the driver. Keras is not imported at all.
+
+The model carries this package's source in ``code/`` (a few hundred kilobytes) beside the experiment's own modules. So
+it loads where only the pinned requirements are installed, as an MLflow scoring server sets them up, and it predicts
+with the code it was exported with after this package has changed. In a process that has already imported an installed
+`workbench`, that one is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+import workbench
+from workbench.data.readers import read_table
+from workbench.delivery.frozen_blend import BlendFile, FrozenMember, bundle_about, write_folder_files
+from workbench.delivery.layout import OutputLayout
+from workbench.delivery.requirements import requirements
+from workbench.delivery.signature import example_rows, signature
+from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
+from workbench.store.vault import Vault
+from workbench.types import BlendResult, FamilyRef, MemberRef, Schema, Value
+
+QUIET = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy the lock file of whatever project the folder belongs to
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+"""Environment of processes that write or load models, unless set otherwise."""
+
+
+class ExportSpec(Value):
+    """What ``python -m workbench.delivery.export`` is told."""
+
+    folder: Path
+    """Where the model goes; what is there is replaced."""
+    experiment: str
+    blend: BlendResult
+    vault: Path
+    table: Schema
+    """The training table's schema."""
+    splits: int
+    layout: OutputLayout
+    example: Path
+    """A table of raw rows; the first few become the input example."""
+    code_root: Path | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+def export_blend(
+    folder: Path,
+    *,
+    blend: BlendResult,
+    experiment: str,
+    vault_root: Path,
+    schema: Schema,
+    plan_splits: int,
+    layout: OutputLayout,
+    example: pd.DataFrame,
+    code_root: Path | None = None,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write ``folder`` as a complete MLflow pyfunc model, in one step, without pickle, and return it.
+
+    Args:
+        folder: Where the model goes; what is there is replaced.
+        blend: Members and weights; those without weight are left out.
+        experiment: The experiment's name.
+        vault_root: The vault that holds the members' bundles.
+        schema: The training table's schema.
+        plan_splits: Splits of the fold plan: bundles of each member.
+        layout: The columns that the model returns.
+        example: Raw rows; the first few become the input example.
+        code_root: The experiment's folder, for a user's families whose folder at training is gone.
+        metadata: Further entries of the model's metadata, such as keys of data and plan.
+
+    Raises:
+        StoreError: A member's bundle is absent or damaged, or the folder cannot be written.
+        NothingToDeliver: No member has weight.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        staged, model = Path(temporary) / "blend", Path(temporary) / "model"
+        about = _stage(staged, blend, experiment, Vault(vault_root), plan_splits, code_root)
+        write_folder_files(staged, about, schema, layout)
+        described = {"experiment": experiment, "columns": {c.name: c.kind for c in schema.features}, **(metadata or {})}
+        _save(
+            model,
+            staged,
+            _requirements(staged, about),
+            schema,
+            layout,
+            example_rows(example, schema, layout),
+            described,
+        )
+        try:
+            if folder.exists():
+                folder.rename(Path(temporary) / "replaced")
+            model.rename(folder)
+        except OSError as error:
+            raise StoreError(f"the model {folder} cannot be written: {error}") from error
+    return folder
+
+
+def _stage(
+    staged: Path, blend: BlendResult, experiment: str, vault: Vault, splits: int, code_root: Path | None
+) -> BlendFile:
+    """Copy the members' bundles and code, and return what they are."""
+    members = [ref for ref in blend.members if ref.weight > 0]
+    if not members:
+        raise NothingToDeliver(f"the blend of '{experiment}' has no member with weight")
+    staged.mkdir()
+    roots: dict[Path, str] = {}
+    frozen = [_copy_member(staged, ref, vault, splits, roots, code_root) for ref in members]
+    return BlendFile(
+        experiment=experiment,
+        method=blend.method,
+        in_sample=blend.in_sample,
+        nested=blend.nested,
+        nested_se=blend.nested_se,
+        members=tuple(frozen),
+        backend=_backend(staged, frozen),
+    )
+
+
+def _copy_member(
+    staged: Path, ref: MemberRef, vault: Vault, splits: int, roots: dict[Path, str], code_root: Path | None
+) -> FrozenMember:
+    target = Path("members") / ref.trial.replace("#", "-")  # a '#' would be cut off an artifact's URL
+    code = None
+    for split in range(splits):
+        bundle = vault.folder(ref.fit_key) / f"split{split}"
+        if not (bundle / "bundle.json").is_file():
+            raise StoreError(f"{ref.trial} cannot be exported: its bundle {bundle} is not there; fit this trial again")
+        shutil.copytree(bundle, staged / target / bundle.name)
+        code = _take_code(staged, staged / target / bundle.name, roots, code_root)
+    return FrozenMember(trial=ref, folder=target.as_posix(), splits=splits, code=code)
+
+
+def _take_code(staged: Path, bundle: Path, roots: dict[Path, str], code_root: Path | None) -> str | None:
+    """Copy the modules that a user's factory needs, and return their folder; ``None`` for a built-in."""
+    from workbench.models.identity import reached_files
+
+    about = bundle_about(bundle)
+    family = FamilyRef.model_validate(about["family"])
+    if family.root is None:
+        return None
+    root = (family.root if family.root.is_dir() or code_root is None else code_root).resolve()
+    code = roots.setdefault(root, f"code/{len(roots)}")
+    for file in reached_files(family.factory, root):
+        copy = staged / code / file.resolve().relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    about["family"]["root"] = code  # where it lay in training is nobody's business, and `load_predictor` is told
+    (bundle / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    return code
+
+
+def _backend(staged: Path, members: Sequence[FrozenMember]) -> str | None:
+    """Return the one Keras backend of the members.
+
+    Raises:
+        StoreError: They were trained on different ones, and a process can have only one.
+    """
+    abouts = {m.trial.trial: bundle_about(staged / m.folder / "split0") for m in members}
+    found = {trial: about["backend"] for trial, about in abouts.items() if about["kind"] == "keras"}
+    if len(set(found.values())) > 1:
+        raise StoreError(f"members of different Keras backends cannot predict in one process: {found}")
+    return next(iter(found.values()), None)
+
+
+def _requirements(staged: Path, about: BlendFile) -> list[str]:
+    kinds = [bundle_about(staged / member.folder / "split0")["kind"] for member in about.members]
+    return requirements(kinds, about.backend, sorted((staged / "code").rglob("*.py")))
+
+
+def _save(
+    model: Path,
+    staged: Path,
+    pins: Sequence[str],
+    schema: Schema,
+    layout: OutputLayout,
+    example: pd.DataFrame,
+    metadata: dict[str, Any],
+) -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow.pyfunc
+
+    from workbench.delivery.pyfunc_model import ARTIFACT
+
+    package = Path(workbench.__file__).parent
+    mlflow.pyfunc.save_model(
+        path=str(model),
+        python_model=str(package / "delivery" / "pyfunc_model.py"),
+        code_paths=[str(package)],
+        artifacts={ARTIFACT: str(staged)},
+        signature=signature(schema, layout),
+        input_example=example,
+        pip_requirements=list(pins),
+        metadata=metadata,
+    )
+    _forget_paths(model)
+
+
+def _forget_paths(model: Path) -> None:
+    """Remove the exporting machine's paths from ``MLmodel``; MLflow finds both files by their place in the model."""
+    from mlflow.models import Model
+
+    described = Model.load(str(model))
+    flavor = described.flavors["python_function"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    described.save(str(model / "MLmodel"))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Export what the specification file says; return an exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m workbench.delivery.export SPEC.json", file=sys.stderr)
+        return 2
+    try:
+        spec = ExportSpec.model_validate_json(Path(arguments[0]).read_text("utf-8"))
+        text = () if spec.layout.id_source is None else (spec.layout.id_source,)
+        export_blend(
+            spec.folder,
+            blend=spec.blend,
+            experiment=spec.experiment,
+            vault_root=spec.vault,
+            schema=spec.table,
+            plan_splits=spec.splits,
+            layout=spec.layout,
+            example=read_table(spec.example, text=text),
+            code_root=spec.code_root,
+            metadata=spec.metadata,
+        )
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,149 @@
+"""A blend on its own: the folder that an exported model carries, and the way from raw rows to its predictions.
+
+The folder holds ``members.json`` (`BlendFile`), ``schema.json``, ``layout.json``, ``members/<trial>/split<i>/`` (the
+members' fold bundles) and ``code/<n>/`` (the experiment's own modules that their factories need).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from workbench.data.schema import conform
+from workbench.delivery.layout import OutputLayout, layout_frame
+from workbench.errors import StoreError
+from workbench.types import MemberRef, Schema, Value
+
+MEMBERS, SCHEMA, LAYOUT = "members.json", "schema.json", "layout.json"
+AnyValue = TypeVar("AnyValue", bound=Value)
+
+
+class FrozenMember(Value):
+    """A member with its configuration and where its bundles are, relative to the folder."""
+
+    trial: MemberRef
+    folder: str
+    splits: int
+    code: str | None = None
+    """Folder of the experiment's modules; ``None`` for a built-in family."""
+
+
+class BlendFile(Value):
+    """``members.json``: what the blend is made of. The champion's configurations are read from here."""
+
+    version: Literal[1] = 1
+    experiment: str
+    method: str
+    in_sample: float
+    nested: float
+    nested_se: float
+    members: tuple[FrozenMember, ...]
+    backend: str | None = None
+    """Keras backend of the members; ``None`` where none needs Keras."""
+
+
+class Predicts(Protocol):
+    """A loaded bundle: `workbench.training.bundle.Predictor`."""
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return ``(rows, outputs)`` for conformed rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class FrozenBlend:
+    """A blend that predicts from raw rows."""
+
+    schema: Schema
+    layout: OutputLayout
+    members: tuple[tuple[float, tuple[Predicts, ...]], ...]
+    """Weight and the predictors of every split, by member."""
+
+    @classmethod
+    def open(cls, folder: Path) -> FrozenBlend:
+        """Load everything; Keras is imported with the members' backend, and only if one of them needs it.
+
+        Raises:
+            StoreError: A file is absent, damaged, or of a newer version.
+            ConfigError: Keras already runs on another backend in this process.
+        """
+        from workbench.training.build import use_backend
+
+        about = _read(folder / MEMBERS, BlendFile)
+        if about.backend is not None:
+            use_backend("tensorflow" if about.backend == "tensorflow" else "jax")
+        return cls(
+            schema=_read(folder / SCHEMA, Schema),
+            layout=_read(folder / LAYOUT, OutputLayout),
+            members=tuple((m.trial.weight, tuple(_predictors(folder, m))) for m in about.members),
+        )
+
+    def predict(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> NDArray[np.float64]:
+        """Return ``(rows, outputs)``: each member's mean over splits, averaged by weight.
+
+        Each row is predicted alone: neither its neighbours nor the order of rows or columns matter.
+
+        Raises:
+            DataError: A feature is absent, or cannot be read as what it was in training.
+        """
+        total = np.zeros((len(rows), self.schema.outputs))
+        features = conform(rows, self.schema, origin=origin)
+        if rows.empty:
+            return total
+        for weight, predictors in self.members:
+            total += weight * np.mean([predictor.predict(features) for predictor in predictors], axis=0)
+        return total
+
+    def frame(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> pd.DataFrame:
+        """Return the predictions in the layout's columns; rows without an id column are numbered from 0."""
+        return layout_frame(self.predict(rows, origin=origin), self.layout, _ids(rows, self.layout))
+
+
+def write_folder_files(folder: Path, about: BlendFile, schema: Schema, layout: OutputLayout) -> None:
+    """Write the three JSON files."""
+    for name, value in ((MEMBERS, about), (SCHEMA, schema), (LAYOUT, layout)):
+        (folder / name).write_text(value.model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def bundle_about(bundle: Path) -> dict[str, Any]:
+    """Return what ``bundle.json`` of a fold bundle says.
+
+    Raises:
+        StoreError: There is none, or it is damaged.
+    """
+    path = bundle / "bundle.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}; fit this trial again") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} cannot be read: expected a mapping; fit this trial again")
+    return content
+
+
+def _ids(rows: pd.DataFrame, layout: OutputLayout) -> Sequence[Any] | None:
+    source = layout.id_source
+    return rows[source].tolist() if source is not None and source in rows.columns else None
+
+
+def _predictors(folder: Path, member: FrozenMember) -> Iterator[Predicts]:
+    from workbench.training.bundle import load_predictor
+
+    code = folder / member.code if member.code is not None else None
+    for split in range(member.splits):
+        yield load_predictor(folder / member.folder / f"split{split}", code)
+
+
+def _read(path: Path, kind: type[AnyValue]) -> AnyValue:
+    try:
+        return kind.model_validate_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise StoreError(f"{path} cannot be read: {error}; export the model again with this version") from error
