@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from workbench.types import Job, Value, WorkerEvent
 
@@ -34,4 +34,4 @@ class Stop(Value):
 
 Command = Annotated[Hello | Submit | Stop, Field(discriminator="kind")]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
-EVENT: TypeAdapter[WorkerEvent] = TypeAdapter(WorkerEvent)
+EVENT: TypeAdapter[WorkerEvent] = TypeAdapter(WorkerEvent, config=ConfigDict(ser_json_inf_nan="constants"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from workbench.types import AttemptState, BlendResult, Direction, Failure, TrialResult, Value, Values
 
@@ -101,4 +101,4 @@ Event = Annotated[
     SweepStarted | TrialStarted | TrialFinished | BlendFinished | ModelExported | SweepFinished,
     Field(discriminator="kind"),
 ]
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(ser_json_inf_nan="constants"))
