@@ -112,6 +112,9 @@ def exported(folder: Path, score: float = 0.82, **changes: Any) -> ModelExported
 
 def tell(ledger: Ledger) -> None:
     """Write a whole sweep: a trial that is complete, one that is pruned, one that failed, and a blend."""
+    study, sweep = ledger.open_study("key", "loans", "lightgbm"), ledger.open_sweep("loans")
+    for _ in range(4):
+        ledger.claim(study, sweep, 4)  # reports belong to attempts
     ledger.append(sweep_started())
     ledger.append(trial_started(1, 1))
     ledger.write_reports(reports(1))
