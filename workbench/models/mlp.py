@@ -15,6 +15,7 @@ FAMILY = Family(build="workbench.models.mlp:build", preparation="scaled", versio
 
 
 def build(hp: HyperParameters, problem: Problem) -> Recipe:
+    """Return a compiled model and how it is trained."""
     import keras
 
     x = _features(hp, problem)

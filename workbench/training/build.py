@@ -106,8 +106,8 @@ def seeded(seed: int) -> Iterator[Any]:
     def reseed() -> None:
         random.seed(seed)
         np.random.seed(seed)
-        if (keras := sys.modules.get("keras")) is not None:
-            keras.utils.set_random_seed(seed)
+        if "keras" in sys.modules:
+            _seed_keras(seed)
 
     reseed()
     try:
@@ -115,3 +115,18 @@ def seeded(seed: int) -> Iterator[Any]:
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
+
+
+def _seed_keras(seed: int) -> None:
+    """Seed Keras without ``keras.utils.set_random_seed``, which imports TensorFlow (11 s) whatever the backend.
+
+    Layers and initialisers draw their seeds from Python's generator, which is seeded already; what is left is the
+    generator of ``keras.random`` calls without a seed: it is made anew from Python's.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(seed)
+    else:
+        global_state.set_global_attribute("global_seed_generator", None)

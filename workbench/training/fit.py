@@ -7,19 +7,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.models.hyperparameters import HyperParameters
-from workbench.store.vault import Vault, write_predictions, write_result
 from workbench.training.build import Built, build
 from workbench.training.bundle import save_bundle
 from workbench.training.fitted import FittedSplit
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
+from workbench.training.storing import store
 from workbench.training.watcher import Tell, Watcher
 from workbench.types import Job, Reported, TrialResult
 
@@ -61,8 +62,7 @@ def fit(material: Material, report: Report) -> TrialResult:
         fitted = fitter.fit(split, watcher)
         outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started))
     result = _result(job, built, outcomes, fitter.weights)
-    if job.vault is not None:
-        _store(Vault(job.vault), material, built, outcomes, result)
+    _store(material, built, outcomes, result)
     return result
 
 
@@ -111,14 +111,12 @@ def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> Tr
     )
 
 
-def _store(vault: Vault, material: Material, built: Built, outcomes: list[Outcome], result: TrialResult) -> None:
-    with vault.writing(material.job.fit_key) as folder:
-        tests = [outcome.test for outcome in outcomes if outcome.test is not None]
-        mean = np.mean(tests, axis=0) if tests else None
-        write_predictions(folder, [outcome.oof for outcome in outcomes], mean, material.dataset.test_key)
-        for outcome in outcomes:
-            save_bundle(folder / f"split{outcome.split.index}", material, built, outcome.split, outcome.fitted.model)
-        write_result(folder, result)
+def _store(material: Material, built: Built, outcomes: list[Outcome], result: TrialResult) -> None:
+    tests = [outcome.test for outcome in outcomes if outcome.test is not None]
+    bundles = [
+        partial(save_bundle, material=material, built=built, split=o.split, model=o.fitted.model) for o in outcomes
+    ]
+    store(material, result, [o.oof for o in outcomes], np.mean(tests, axis=0) if tests else None, bundles)
 
 
 def peak_mb() -> float:

@@ -31,7 +31,7 @@ class JaxProgram:
         self._state: Any = None
         self._table: Any = None
         self._says_loss = True
-        self._epoch = jax.jit(self._run)
+        self._epoch: Any = jax.jit(self._run)
         self._predict = jax.jit(lambda weights, x: model.stateless_call(*weights, x)[0])
 
     @property

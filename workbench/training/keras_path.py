@@ -116,7 +116,8 @@ class KerasFoldModel:
 
     def save(self, folder: Path) -> None:
         """Write ``weights.npz``: the variables by their position."""
-        np.savez(folder / "weights.npz", **{str(i): array for i, array in enumerate(self._weights.arrays)})
+        arrays: dict[str, Any] = {str(i): array for i, array in enumerate(self._weights.arrays)}
+        np.savez(folder / "weights.npz", **arrays)
 
 
 def load_weights(file: Path) -> list[NDArray[Any]]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-import numpy as np
-
 from workbench.errors import TrialFailed
-from workbench.store.vault import Vault
 from workbench.training.build import use_backend
-from workbench.training.bundle import load_predictor
 from workbench.training.describe import describe
 from workbench.training.fit import fit
-from workbench.training.material import Material, open_material
+from workbench.training.material import open_material
+from workbench.training.storing import stored
 from workbench.types import Description, Job, Reported, TrialResult
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "bad_alloc", "OOM when allocating")
@@ -37,31 +34,10 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
             material = open_material(job)
             if job.kind == "describe":
                 return describe(material)
-            return _stored(material) or fit(material, report)
+            return stored(material) or fit(material, report)
         except MemoryError as error:
             raise TrialFailed("oom", f"out of memory: {error}") from error
         except RuntimeError as error:
             if any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise TrialFailed("oom", f"out of memory: {str(error)[:500]}") from error
             raise
-
-
-def _stored(material: Material) -> TrialResult | None:
-    """Return what the vault holds of this fit, with predictions of the present test table added if they lack."""
-    job, dataset = material.job, material.dataset
-    if job.vault is None or not job.fit_key:
-        return None
-    vault = Vault(job.vault)
-    if not vault.has(job.fit_key):
-        return None
-    folder = vault.folder(job.fit_key)
-    file = folder / f"test-{dataset.test_key}.npy"
-    if dataset.test is not None and not file.exists():
-        bundles = [folder / f"split{i}" for i in range(material.plan.splits)]
-        if not all((bundle / "bundle.json").is_file() for bundle in bundles):
-            return None
-        mean = np.mean([load_predictor(bundle, job.family.root).predict(dataset.test) for bundle in bundles], axis=0)
-        temporary = file.with_suffix(".part.npy")
-        np.save(temporary, mean, allow_pickle=False)
-        temporary.replace(file)
-    return vault.result(job.fit_key).model_copy(update={"cached": True})
