@@ -114,3 +114,8 @@ def datetimes(cells: Sequence[Any]) -> NDArray[np.datetime64]:
 def is_blank(cell: Any) -> bool:
     """Say whether a cell is text without content."""
     return isinstance(cell, str) and not cell.strip()
+
+
+def shown(cell: Any) -> str:
+    """Return a cell as messages show it: ``3.0``, not ``np.float64(3.0)``."""
+    return repr(cell.item() if isinstance(cell, np.generic) else cell)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.config.models import DataConfig, FoldsConfig
+from workbench.data import cells
 from workbench.errors import DataError, nearest
 from workbench.types import Schema, Task
 
@@ -35,7 +36,9 @@ def check_train(train: pd.DataFrame, config: DataConfig, *, origin: str) -> None
     _check_gaps(train[config.target], "target", config.target, origin, "remove these rows, or fill the cells")
     if train[config.target].nunique() == 1:
         only = train[config.target].iloc[0]
-        raise DataError(f"{origin}: target '{config.target}' is {only!r} in every row; there is nothing to predict")
+        raise DataError(
+            f"{origin}: target '{config.target}' is {cells.shown(only)} in every row; there is nothing to predict"
+        )
 
 
 def check_test(test: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
@@ -65,7 +68,7 @@ def check_ids(ids: pd.Series[Any], *, origin: str) -> None:
         rows = ", ".join(str(row + 1) for row in np.flatnonzero((ids == value).to_numpy())[:5])
         raise DataError(
             f"{origin}: id '{name}' must differ in every row, but {int(repeated.sum())} rows repeat one, such as "
-            f"{value!r} in rows {rows}; if it names a group of rows, set data.group instead"
+            f"{cells.shown(value)} in rows {rows}; if it names a group of rows, set data.group instead"
         )
 
 

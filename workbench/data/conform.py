@@ -40,22 +40,29 @@ def conform(frame: pd.DataFrame, schema: Schema, *, origin: str) -> pd.DataFrame
     _check_present(present, schema, origin)
     positions = {name: index for index, name in enumerate(present)}
     columns = {
-        feature.name: typed(frame.iloc[:, positions[feature.name]], feature.kind, name=feature.name, origin=origin)
+        feature.name: as_series(
+            typed(frame.iloc[:, positions[feature.name]], feature.kind, name=feature.name, origin=origin)
+        )
         for feature in schema.features
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), copy=False)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
 
 
-def typed(column: pd.Series[Any], kind: ColumnKind, *, name: str, origin: str) -> pd.Series[Any]:
-    """Return a column in its kind's type; see `conform`."""
+def as_series(values: Array) -> Any:
+    """Keep pandas from turning arrays of text into its own string type, in which ``None`` becomes NaN."""
+    return pd.Series(values, dtype=object) if values.dtype == object else values
+
+
+def typed(column: pd.Series[Any], kind: ColumnKind, *, name: str, origin: str) -> Array:
+    """Return a column in its kind's type, shape ``(rows,)``; see `conform`."""
     check_plain(column, name, origin)
     if kind == "datetime":
-        return pd.Series(_datetimes(column, name, origin))
+        return _datetimes(column, name, origin)
     if kind == "categorical":
-        return pd.Series(_categories(column), dtype=object)
+        return _categories(column)
     values = _numbers(column, kind, name, origin)
     _check_finite(values, name, origin)
-    return pd.Series(values)
+    return values
 
 
 def check_plain(column: pd.Series[Any], name: str, origin: str) -> None:
@@ -89,6 +96,8 @@ def _hint(name: str, unused: set[str]) -> str:
 def _numbers(column: pd.Series[Any], kind: ColumnKind, name: str, origin: str) -> Array:
     dtype = column.dtype
     if kind == "numeric" and (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+        if isinstance(dtype, np.dtype):
+            return column.to_numpy().astype(np.float64)
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     read: Callable[[Any], float | None] = cells.boolean if kind == "boolean" else cells.number
     codes, values = cells.factorize(column)
@@ -122,8 +131,9 @@ def _check_readable(unreadable: Array, column: pd.Series[Any], kind: ColumnKind,
     rows = np.flatnonzero(unreadable)
     example = column.iloc[int(rows[0])]
     raise DataError(
-        f"{origin}: column '{name}' is {kind}, expected {EXPECTED[kind]}, but {len(rows)} of {len(column)} cells are "
-        f"not, such as {example!r} in row {rows[0] + 1}; correct the cells or set data.columns.{name} to another kind"
+        f"{origin}: column '{name}' is {kind}, expected {EXPECTED[kind]}, but {len(rows)} of {len(column)} cells "
+        f"are not, such as {cells.shown(example)} in row {rows[0] + 1}; correct the cells, or "
+        f"set data.columns.{name} to another kind"
     )
 
 

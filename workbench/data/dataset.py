@@ -225,7 +225,7 @@ def _load(folder: Path, name: str) -> Array | None:
 def _read_features(file: Path, schema: Schema) -> pd.DataFrame:
     frame = pd.read_parquet(file, engine="pyarrow")
     columns = {column.name: _restored(frame[column.name], column) for column in schema.features}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), copy=False)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
 
 
 def _restored(stored: pd.Series[Any], column: Column) -> pd.Series[Any]:

@@ -83,7 +83,7 @@ def encode(target: pd.Series[Any], schema: Schema, *, origin: str) -> Array:
             row = int(np.flatnonzero(~np.isfinite(y))[0])
             raise DataError(
                 f"{origin}: target '{schema.target}' must hold finite numbers, "
-                f"got {target.iloc[row]!r} in row {row + 1}"
+                f"got {cells.shown(target.iloc[row])} in row {row + 1}"
             )
         return y
     known = {label: code for code, label in enumerate(schema.classes)}

@@ -15,10 +15,10 @@ Array = NDArray[Any]
 DAY_US = 86_400_000_000
 
 DATE_PARTS: dict[str, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
-    "days": lambda dates: dates.astype("int64") / DAY_US,
+    "days": lambda dates: pd.Series(dates.to_numpy().astype("datetime64[us]").view("int64") / DAY_US),
     "year": lambda dates: dates.dt.year,
     "month": lambda dates: dates.dt.month,
-    "weekday": lambda dates: dates.dt.dayofweek,
+    "weekday": lambda dates: dates.dt.day_of_week,
     "hour": lambda dates: dates.dt.hour,
 }
 """Numbers of a date: days since 1970 with the time of day as a fraction, year, month 1..12, weekday 0..6 from Monday,
@@ -39,6 +39,8 @@ def number_names(schema: Schema) -> tuple[str, ...]:
 def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
     """Return the columns of `number_names`: float64 ``(rows, names)``, NaN where missing."""
     columns: list[Array] = []
+    if all(column.kind != "datetime" for column in schema.features):
+        return _block(frame, number_names(schema))
     for column in schema.features:
         if column.kind == "numeric":
             columns.append(frame[column.name].to_numpy())
@@ -60,7 +62,7 @@ def boolean_names(schema: Schema) -> tuple[str, ...]:
 
 def booleans(frame: pd.DataFrame, schema: Schema) -> Array:
     """Return the boolean columns: float64 ``(rows, names)`` of 0, 1 and NaN."""
-    return _stack([frame[name].to_numpy() for name in boolean_names(schema)], len(frame))
+    return _block(frame, boolean_names(schema))
 
 
 def gap_names(schema: Schema) -> tuple[str, ...]:
@@ -71,7 +73,13 @@ def gap_names(schema: Schema) -> tuple[str, ...]:
 
 def gaps(frame: pd.DataFrame, schema: Schema) -> Array:
     """Return 1.0 where a column of `gap_names` is missing, else 0.0: float64 ``(rows, names)``."""
-    return _stack([frame[name].isna().to_numpy() for name in gap_names(schema)], len(frame))
+    names = list(gap_names(schema))
+    return frame[names].isna().to_numpy(dtype=np.float64) if names else np.empty((len(frame), 0))
+
+
+def _block(frame: pd.DataFrame, names: tuple[str, ...]) -> Array:
+    """Return float64 columns at once: a table of a thousand columns is not walked through column by column."""
+    return frame[list(names)].to_numpy(dtype=np.float64) if names else np.empty((len(frame), 0))
 
 
 def _stack(columns: list[Array], rows: int) -> Array:

@@ -68,9 +68,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_text(path: Path, separator: str, text: Collection[str]) -> pd.DataFrame:
     with _readable(path):
-        header = _header(path, separator)
+        header, first = _first_records(path, separator)
         _check_names(path, header)
         _check_separator(path, header, separator)
+        if len(first) > len(header):  # pandas would take the surplus for an index
+            raise DataError(f"{path}, line 2: expected {len(header)} fields as in the header, got {len(first)}")
         frame = pd.read_csv(
             path,
             sep=separator,
@@ -80,8 +82,6 @@ def _read_text(path: Path, separator: str, text: Collection[str]) -> pd.DataFram
             # Without it, large files are typed chunk by chunk; one column can end up with two types.
             low_memory=False,
         )
-        if not isinstance(frame.index, pd.RangeIndex):
-            raise DataError(f"{path}: the lines have more fields than the header names ({len(header)})")
         # Pandas fills short lines with gaps from the right, so that only a gap in the last column can hide one.
         if len(frame) and frame.iloc[:, -1].isna().any():
             _check_short_lines(path, separator, len(header))
@@ -119,12 +119,14 @@ def _open(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _header(path: Path, separator: str) -> list[str]:
+def _first_records(path: Path, separator: str) -> tuple[list[str], list[str]]:
+    """Return the header and the first row's fields, none of which if there is no row."""
     with _open(path) as file:
-        for record in csv.reader(file, delimiter=separator, skipinitialspace=True):
-            if record:
-                return record
-    raise pd.errors.EmptyDataError
+        records = (record for record in csv.reader(file, delimiter=separator, skipinitialspace=True) if record)
+        header = next(records, None)
+        if header is None:
+            raise pd.errors.EmptyDataError
+        return header, next(records, [])
 
 
 def _check_names(path: Path, names: list[str]) -> None:

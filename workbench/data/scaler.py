@@ -28,17 +28,22 @@ class RobustScaler:
     @classmethod
     def fit(cls, values: Array) -> RobustScaler:
         """Fit on float64 ``(rows, columns)`` with NaN where missing."""
-        fitted = [_center_and_scale(column) for column in values.T]
+        fitted = [_center_and_scale(column) for column in np.ascontiguousarray(values.T)]
         return cls(tuple(center for center, _ in fitted), tuple(scale for _, scale in fitted))
 
     def transform(self, values: Array) -> Array:
         """Return float64 ``(rows, columns)`` in [-3, 3]."""
         with np.errstate(over="ignore"):
-            scaled = (values - np.array(self.center)) / np.array(self.scale)
-        clipped = np.clip(scaled, -BOUND, BOUND)
-        smooth: Array = clipped / np.sqrt(1.0 + np.square(clipped / 3.0))
-        smooth[np.isnan(smooth)] = 0.0
-        return smooth
+            scaled: Array = values - np.array(self.center)
+            scaled /= np.array(self.scale)
+        np.clip(scaled, -BOUND, BOUND, out=scaled)
+        root = scaled / 3.0
+        np.square(root, out=root)
+        root += 1.0
+        np.sqrt(root, out=root)
+        scaled /= root
+        scaled[np.isnan(scaled)] = 0.0
+        return scaled
 
 
 def _center_and_scale(column: Array) -> tuple[float, float]:
@@ -46,6 +51,9 @@ def _center_and_scale(column: Array) -> tuple[float, float]:
     if len(present) == 0:
         return 0.0, 1.0
     with np.errstate(over="ignore", invalid="ignore"):
-        low, center, high = (float(q) for q in np.percentile(present, (25.0, 50.0, 75.0)))
+        quartiles = np.percentile(present, (25.0, 50.0, 75.0))
+        if not np.isfinite(quartiles).all():  # interpolating between huge values of either sign overflows
+            quartiles = np.percentile(present, (25.0, 50.0, 75.0), method="lower")
+        low, center, high = quartiles.tolist()
         spreads = (high - low, float(present.std()), 1.0)
     return center, next(spread for spread in spreads if np.isfinite(spread) and spread > 0.0)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench.config.models import DataConfig
 from workbench.data import cells
-from workbench.data.conform import check_plain, conform, typed
+from workbench.data.conform import as_series, check_plain, conform, typed
 from workbench.data.labels import class_labels, infer_task
 from workbench.errors import DataError, nearest
 from workbench.types import Column, ColumnKind, Needs, Schema, Task
@@ -109,17 +109,21 @@ def _find(column: pd.Series[Any], name: str, corrected: ColumnKind | None, role:
     if corrected == "ignored":
         return _Finding(Column(name=name, kind="ignored"))
     if corrected is not None:
-        return _Finding(_described(typed(column, corrected, name=name, origin=ORIGIN), name, corrected))
+        return _Finding(_described(_cleaned(column, name, corrected), name, corrected))
     if role is not None:
         return _Finding(Column(name=name, kind="ignored"), f"not shown to models as it is the {role}")
     check_plain(column, name, ORIGIN)
     kind = infer_kind(column)
-    cleaned = typed(column, kind, name=name, origin=ORIGIN)
+    cleaned = _cleaned(column, name, kind)
     reason = _useless(column, cleaned, name, kind)
     if reason:
         return _Finding(Column(name=name, kind="ignored"), reason)
     doubt = _doubt(column) if kind == "categorical" and not isinstance(column.dtype, pd.CategoricalDtype) else ""
     return _Finding(_described(cleaned, name, kind), doubt)
+
+
+def _cleaned(column: pd.Series[Any], name: str, kind: ColumnKind) -> pd.Series[Any]:
+    return pd.Series(as_series(typed(column, kind, name=name, origin=ORIGIN)))
 
 
 def _described(cleaned: pd.Series[Any], name: str, kind: ColumnKind) -> Column:
