@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format ui bench soak schema lock clean
+.PHONY: help install demo test check style types layers format ui bench soak schema lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*##  *' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,16 @@ demo: $(INSTALLED)  ## Search, blend, submit and register on a small real data s
 test: $(INSTALLED)  ## Run the tests (WORKERS=4 for more processes)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-check: $(INSTALLED)  ## Check style, format, types and the layers
+check: style types layers  ## Check style, format, types and the layers (make -k check: all of them, whatever fails)
+
+style: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
 	$(BIN)/mypy
+
+layers: $(INSTALLED)
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)  ## Repair style and format

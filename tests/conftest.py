@@ -34,6 +34,7 @@ settings.register_profile(
 settings.load_profile("workbench")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send every test that starts Keras to the same process of pytest-xdist, so that it is imported once."""
     for item in items:
@@ -70,8 +71,8 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder with MLflow pointed into it, so that nothing is written beside the code."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow-default.db")
+    """Run in an empty folder, where MLflow's default store lies too, so that nothing is written beside the code."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it itself in some calls
     monkeypatch.chdir(tmp_path)
 
 
