@@ -2,6 +2,7 @@
 
 from workbench.data.dataset import Dataset, build_dataset, load_dataset
 from workbench.data.folds import FoldPlan, make_plan
+from workbench.data.identifiers import identifiers
 from workbench.data.preparation import NativePreparation, Preparation, Prepared, ScaledPreparation
 from workbench.data.readers import read_table
 from workbench.data.schema import conform, infer_schema
@@ -17,6 +18,7 @@ __all__ = [
     "TargetTransform",
     "build_dataset",
     "conform",
+    "identifiers",
     "infer_schema",
     "load_dataset",
     "make_plan",

@@ -5,6 +5,7 @@ Models are given conformed tables only, in training and in prediction alike.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -77,13 +78,14 @@ def check_plain(column: pd.Series[Any], name: str, origin: str) -> None:
 
 
 def _check_present(present: list[str], schema: Schema, origin: str) -> None:
-    lacking = [feature.name for feature in schema.features if feature.name not in present]
+    counts = Counter(present)
+    lacking = [feature.name for feature in schema.features if feature.name not in counts]
     if lacking:
         unused = set(present) - {feature.name for feature in schema.features}
         listed = "; ".join(f"'{name}'{_hint(name, unused)}" for name in lacking)
         word = "a column" if len(lacking) == 1 else f"{len(lacking)} columns"
         raise DataError(f"{origin} lacks {word} of the training table: {listed}")
-    repeated = sorted({feature.name for feature in schema.features if present.count(feature.name) > 1})
+    repeated = [feature.name for feature in schema.features if counts[feature.name] > 1]
     if repeated:
         raise DataError(f"{origin}: column names must differ, but {', '.join(repeated)} appears more than once")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from workbench.config.models import ExperimentConfig
 from workbench.data import checks
 from workbench.data.content import array_digest, frame_digest
+from workbench.data.identifiers import identifiers
 from workbench.data.labels import encode
 from workbench.data.readers import read_table
 from workbench.data.schema import conform, infer_schema
@@ -25,7 +26,6 @@ from workbench.types import Column, Needs, Schema, fingerprint
 
 Array = NDArray[Any]
 FORMAT = 1
-WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Dataset:
             written = Path(temporary) / "dataset"
             written.mkdir()
             self._write(written)
-            if folder.exists():
+            with contextlib.suppress(FileNotFoundError):
                 folder.rename(Path(temporary) / "replaced")
             try:
                 written.rename(folder)
@@ -150,7 +150,7 @@ def build_dataset(
     features = conform(train, schema, origin=origin)
     weight = None if data.weight is None else _weights(train[data.weight], origin)
     group = None if data.group is None else _groups(train[data.group], origin)
-    ids = None if data.id is None else _ids(train[data.id], origin)
+    ids = None if data.id is None else identifiers(train[data.id], origin=origin)
     tested, test_ids = (None, None) if test is None else _test_part(config, test, schema)
     return Dataset(
         schema=schema,
@@ -177,21 +177,8 @@ def _test_part(config: ExperimentConfig, test: pd.DataFrame, schema: Schema) -> 
     origin = f"test table {config.data.test.name}" if config.data.test is not None else "test table"
     test = test.rename(columns=str).reset_index(drop=True)
     checks.check_test(test, config.data, origin=origin)
-    ids = None if config.data.id is None else _ids(test[config.data.id], origin)
+    ids = None if config.data.id is None else identifiers(test[config.data.id], origin=origin)
     return conform(test, schema, origin=origin), ids
-
-
-def _ids(column: pd.Series[Any], origin: str) -> Array:
-    """Return int64 where every identifier is written as a whole number would be, else text as it is."""
-    checks.check_ids(column, origin=origin)
-    texts = [_id_text(value) for value in column]
-    if all(WHOLE.fullmatch(text) for text in texts):
-        return np.array([int(text) for text in texts], dtype=np.int64)
-    return np.array(texts, dtype=object)
-
-
-def _id_text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, (float, np.floating)) and value.is_integer() else str(value)
 
 
 def _weights(column: pd.Series[Any], origin: str) -> Array:

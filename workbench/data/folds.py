@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -75,12 +74,12 @@ class FoldPlan:
     def save(self, file: Path) -> None:
         """Write the plan as npz, all or nothing."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        with os.fdopen(descriptor, "wb") as stream:
+        temporary = file.with_name(f".{file.name}-{os.getpid()}")
+        with temporary.open("wb") as stream:
             np.savez_compressed(
                 stream, assignment=self.assignment, kind=np.array(self.kind), repeats=np.array(self.repeats)
             )
-        Path(temporary).replace(file)
+        temporary.replace(file)
 
     @classmethod
     def open(cls, file: Path) -> FoldPlan:
