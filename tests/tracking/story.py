@@ -38,7 +38,9 @@ def sweep_started(sweep: int = 1, **changes: Any) -> SweepStarted:
     return SweepStarted(**{**given, **changes})
 
 
-def trial_started(trial: int, attempt: int, *, sweep: int = 1, family: str = "lightgbm", **changes: Any) -> TrialStarted:
+def trial_started(
+    trial: int, attempt: int, *, sweep: int = 1, family: str = "lightgbm", **changes: Any
+) -> TrialStarted:
     values: Values = {"learning_rate": 0.1, "num_leaves": 31, "never_used": 1}
     given: dict[str, Any] = {"study": 1, "number": trial - 1, "values": values, "code": "v1"}
     return TrialStarted(sweep=sweep, trial=trial, attempt=attempt, family=family, **{**given, **changes})

@@ -28,8 +28,8 @@ from workbench.tracking.curves import Curve, curves
 from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_runs import Runs
 from workbench.tracking.mlflow_store import experiment_id, open_client
-from workbench.tracking.positions import mlflow_name
 from workbench.tracking.naming import flat, param_names
+from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
 from workbench.tracking.registration import register
 from workbench.types import TrialResult, trial_name

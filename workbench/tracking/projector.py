@@ -63,6 +63,11 @@ class Projector:
         """Watch a process that advances the positions ``names`` in a ledger."""
         self._process, self._ledger, self._names = process, ledger, tuple(names)
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def wait(self, position: int, timeout: float) -> bool:
         """Wait until everything up to ``position`` is shown; ``False`` if it is not after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
@@ -159,9 +164,9 @@ def follow(journal: Journal, targets: Sequence[Target]) -> bool:
 
 def _targets(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool) -> list[Target]:
     """Return the targets; one that is not there (any more) starts from event 0."""
-    targets = [Target(mlflow_name(uri), lambda: _open_mlflow(ledger, uri, store))]
-    if tensorboard:
-        targets.append(Target(TENSORBOARD, lambda: _open_tensorboard(ledger, store)))
+    # TensorBoard first: it is there at once, while MLflow takes seconds to import.
+    targets = [Target(TENSORBOARD, lambda: _open_tensorboard(ledger, store))] if tensorboard else []
+    targets.append(Target(mlflow_name(uri), lambda: _open_mlflow(ledger, uri, store)))
     file = sqlite_file(uri)
     fresh = {
         mlflow_name(uri): file is not None and not file.exists(),

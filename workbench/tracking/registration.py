@@ -98,7 +98,7 @@ def _logged_model(
         tags = {"wb.key": key, **_tags(event)}
         params = {"metric": event.metric, "score": repr(event.score)}
         model = client.create_logged_model(
-            experiment, f"{event.sweep:04d}.blend", source_run_id=run_id, tags=tags, params=params, model_type="blend"
+            experiment, f"{event.sweep:04d} blend", source_run_id=run_id, tags=tags, params=params, model_type="blend"
         )
     client.log_model_artifacts(model.model_id, str(event.folder))
     if blend is not None and blend.info.lifecycle_stage != "deleted":
