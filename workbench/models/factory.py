@@ -31,7 +31,7 @@ def call_factory(build: Callable[..., Any] | type[Any] | Any, hp: HyperParameter
 
     Raises:
         FactoryError: it cannot be called so, it raised (the message shows the user's lines), or it returned ``None``.
-        MemoryError: the host or the device ran out of memory.
+        MemoryError: the host ran out of memory. A device's own error, which says RESOURCE_EXHAUSTED, passes too.
     """
     name = _name(build)
     try:
@@ -40,9 +40,9 @@ def call_factory(build: Callable[..., Any] | type[Any] | Any, hp: HyperParameter
         alone = len(positional) + len(named) == 1
         with hp.like_keras_tuner() if alone and positional[0] is hp else contextlib.nullcontext():
             built: object = target(*positional, **named)
-    except MemoryError:
-        raise
     except Exception as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise
         raise _as_factory_error(name, error) from error
     if built is None:
         raise FactoryError(f"factory '{name}' returned None; expected a compiled model, an estimator or a Recipe")
@@ -72,11 +72,8 @@ def _target(build: Any) -> Callable[..., Any]:
 def _arguments(
     target: Callable[..., Any], name: str, hp: HyperParameters, problem: Problem
 ) -> tuple[list[Any], dict[str, Any]]:
-    parameters = list(inspect.signature(target).parameters.values())
+    parameters = _parameters(target)
     slots = [p for p in parameters if p.kind in _POSITIONAL]
-    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
-        # A KerasTuner HyperModel wraps its build as (hp, *args, **kwargs): it says nothing of a second argument.
-        slots = slots or [inspect.Parameter("hp", inspect.Parameter.POSITIONAL_ONLY)]
     required = [p for p in slots if p.default is inspect.Parameter.empty]
     if not slots or len(required) > 2:
         shown = ", ".join(str(p) for p in parameters)
@@ -88,6 +85,18 @@ def _arguments(
         return [first, problem], {}
     wants = any(p.kind is inspect.Parameter.KEYWORD_ONLY and p.name == "problem" for p in parameters)
     return [first], {"problem": problem} if wants else {}
+
+
+def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters that a caller fills.
+
+    A KerasTuner HyperModel hides its ``build`` behind one that takes anything: then the class's own is asked.
+    """
+    owner = getattr(target, "__self__", None)
+    own = getattr(type(owner), "build", None) if owner is not None and not inspect.isclass(owner) else None
+    if own is not None and target.__name__ != "build":
+        return list(inspect.signature(own).parameters.values())[1:]
+    return list(inspect.signature(target).parameters.values())
 
 
 def _as_factory_error(name: str, error: Exception) -> WorkbenchError:
