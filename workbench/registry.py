@@ -124,9 +124,12 @@ def _executed(path: Path, _modified: int) -> ModuleType:
 
 @contextlib.contextmanager
 def _on_path(folder: Path) -> Iterator[None]:
+    """Put the folder first while its module is executed, and last from then on, for imports inside functions."""
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):
             sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))

@@ -194,12 +194,28 @@ def test_a_built_in_is_identified_by_its_version():
     assert reached_files(FAMILY.build, None) == ()
 
 
-def test_an_installed_module_is_followed_within_its_package_only():
-    files = reached_files("workbench.metrics:load_metric", None)
-    assert files[0].name == "metrics.py"
-    assert {"registry.py", "errors.py"} <= {path.name for path in files}
-    assert all("workbench" in path.parts for path in files)
-    assert len(code_identity("workbench.metrics:load_metric", None)) == 16
+def test_a_built_in_is_the_same_from_an_experiments_folder(tmp_path):
+    from workbench.models.dummy import FAMILY
+
+    assert code_identity(FAMILY.build, tmp_path) == FAMILY.code
+    assert reached_files(FAMILY.build, tmp_path) == ()
+
+
+@pytest.mark.parametrize("folder", [None, "empty"])
+def test_an_installed_module_is_followed_within_its_package_and_does_not_travel(tmp_path, monkeypatch, folder):
+    root = None if folder is None else tmp_path
+    for name in ("one", "two"):
+        write(
+            tmp_path / name,
+            {
+                f"plugin_{name}/__init__.py": "",
+                f"plugin_{name}/a.py": "import math\nfrom .b import f\ndef build(hp): return f()\n",
+                f"plugin_{name}/b.py": f"def f(): return '{name}'\n",
+            },
+        )
+        monkeypatch.syspath_prepend(tmp_path / name)
+    assert reached_files("plugin_one.a:build", root) == ()
+    assert code_identity("plugin_one.a:build", root) != code_identity("plugin_two.a:build", root)
 
 
 def test_what_cannot_be_read_is_named(tmp_path):

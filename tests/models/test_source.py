@@ -162,18 +162,19 @@ def test_files_beside_the_notebook_travel_too(tmp_path):
     (tmp_path / "pkg" / "__init__.py").write_text("")
     (tmp_path / "pkg" / "deep.py").write_text("from constants_of_mine import K\ndef deep(): return K\n")
     (tmp_path / "constants_of_mine.py").write_text("K = 7\n")
+    (tmp_path / "late_of_mine.py").write_text("LATE = 8\n")
     cells = [
         "import pkg.deep\nimport pkg.deep as d\nfrom pkg.deep import deep as f\nfrom constants_of_mine import K",
-        "def build(hp): return pkg.deep.deep(), d.deep(), f(), K",
+        "def build(hp):\n    from late_of_mine import LATE\n    return pkg.deep.deep(), d.deep(), f(), K, LATE",
     ]
     reference, root = reference_of(notebook(tmp_path, cells))
-    for name in ("pkg/deep.py", "constants_of_mine.py"):
+    for name in ("pkg/deep.py", "constants_of_mine.py", "late_of_mine.py"):
         (tmp_path / name).unlink()
     reader = "import pathlib, sys, workbench.registry as r; print(r.load(sys.argv[1], pathlib.Path(sys.argv[2]))(0))"
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert in_process(["-c", reader, reference, str(root)], elsewhere) == "(7, 7, 7, 7)"
-    assert len(reached_files(reference, root)) == 4
+    assert in_process(["-c", reader, reference, str(root)], elsewhere) == "(7, 7, 7, 7, 8)"
+    assert len(reached_files(reference, root)) == 5
 
 
 REFUSED = [

@@ -33,22 +33,22 @@ def code_identity(reference: str, root: Path | None) -> str:
         FactoryError: the module does not exist, or a file is not valid Python.
     """
     module, _, attribute = reference.partition(":")
-    if root is None and (family := _built_in(module, reference)) is not None:
+    folder = _Folder.of(module, root)
+    if folder.only and (family := _built_in(module, reference)) is not None:
         return family.code
-    reach = _Reach(_Folder.of(module, root))
+    reach = _Reach(folder)
     reach.follow(reach.folder.entry, attribute)
     return fingerprint(*reach.texts())
 
 
 def reached_files(reference: str, root: Path | None) -> tuple[Path, ...]:
-    """Return the files that must travel with ``module:attribute``, its own one first; none for a built-in.
+    """Return the files that must travel with ``module:attribute``, its own one first; none for what is installed.
 
     Importing a file executes all of it, so every import of a file counts, whoever uses it.
     """
-    module = reference.partition(":")[0]
-    if root is None and _built_in(module, reference) is not None:
+    folder = _Folder.of(reference.partition(":")[0], root)
+    if folder.only:
         return ()
-    folder = _Folder.of(module, root)
     found: dict[Path, None] = {}
     waiting = [folder.entry]
     while waiting:
@@ -75,7 +75,7 @@ class _Folder:
     entry: Path
     places: tuple[Path, ...]
     only: str = ""
-    """An installed module reaches into its own top-level package only."""
+    """The top-level package of an installed module, which reaches into nothing else; empty for a user's file."""
 
     @classmethod
     def of(cls, module: str, root: Path | None) -> _Folder:

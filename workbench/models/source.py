@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
+import importlib.util
 import inspect
 import math
 import os
@@ -93,6 +94,8 @@ class _Source:
         """Write a function or class of ``__main__`` and what it uses; return its name."""
         found = cell_source.find(value, label)
         if self._bind(found.name, value, label):
+            for module in _imported_modules(found.text):
+                self._carry(module)
             used = _names_of(found.text)
             for name in sorted(used):
                 self._use(name, _namespace(value), label, found.text)
@@ -193,7 +196,8 @@ class _Source:
         root = _local_root(module)
         if root is None:
             return
-        name = module if (root / Path(*module.split("."))).with_suffix(".py").is_file() else f"{module}.__init__"
+        file = _module_file(root, module)
+        name = f"{module}.__init__" if file is not None and file.name == "__init__.py" else module
         for path in reached_files(f"{name}:", root):
             target = self._folder / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -247,6 +251,17 @@ def _importable(function: Any, name: str, module: str) -> tuple[str, Path | None
         return f"{module}:{name}", None
     is_package = Path(str(loaded.__file__)).name == "__init__.py"
     return f"{module}.__init__:{name}" if is_package else f"{module}:{name}", root
+
+
+def _imported_modules(text: str) -> list[str]:
+    """Return the modules that a definition imports when it is called; of ``from a import b`` also ``a.b``."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def _names_of(text: str, *, now: bool = False) -> frozenset[str]:
@@ -319,14 +334,27 @@ def _submodule(node: ast.AST, name: str, module: ModuleType) -> str | None:
 
 
 def _local_root(module: str) -> Path | None:
-    """Return the folder of ``sys.path`` in which a user's module lies; ``None`` for what is installed."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None or not str(file).endswith(".py"):
+    """Return the folder of ``sys.path`` in which a user's module lies; ``None`` for what is installed, or no module."""
+    top = module.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ValueError, ModuleNotFoundError):
         return None
-    path = Path(file).resolve()
-    if any(path.is_relative_to(folder) for folder in _INSTALLED):
-        return None
-    return path.parents[module.count(".") + (path.name == "__init__.py")]
+    places = [spec.origin] if spec is not None and spec.has_location else []
+    if spec is not None and spec.submodule_search_locations:
+        places = list(spec.submodule_search_locations)
+    for place in places:
+        root = Path(str(place)).resolve().parent
+        inside = any((root / top).is_relative_to(folder) for folder in _INSTALLED)
+        if not inside and _module_file(root, module) is not None:
+            return root
+    return None
+
+
+def _module_file(root: Path, module: str) -> Path | None:
+    """Return a module's file below ``root``."""
+    base = root.joinpath(*module.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
 def _write(path: Path, text: str) -> None:
