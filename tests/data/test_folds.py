@@ -68,6 +68,23 @@ def test_the_seed_decides_the_plan(metric: str, groups: int | None) -> None:
     assert not np.array_equal(plan.assignment[: plan.splits // 2], plan.assignment[plan.splits // 2 :])
 
 
+def test_many_small_groups_are_spread_evenly_and_whole() -> None:
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 4000, 20_000)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=20_000), "g": group, "y": rng.random(20_000) < 0.1 + 0.5 * (group % 5 == 0)}
+    )
+    config = ExperimentConfig.model_validate({"data": {"train": "t.csv", "target": "y", "group": "g"}, "metric": "auc"})
+    data = build_dataset(config, frame, None, "probabilities")
+    plan = make_plan(data, FoldsConfig(), 0)
+    np.testing.assert_array_equal((plan.assignment == VALIDATE).sum(axis=0), 1)
+    for split in range(plan.splits):
+        validated = plan.validate(split)
+        assert len(np.intersect1d(group[validated], group[plan.train(split)])) == 0
+        assert len(validated) / data.rows == pytest.approx(0.2, abs=0.01)
+        assert data.y[validated].mean() == pytest.approx(data.y.mean(), abs=0.02)
+
+
 def test_a_saved_plan_opens_as_it_was(tmp_path: Path) -> None:
     plan = make_plan(dataset(50), FoldsConfig(repeats=2), 0)
     plan.save(tmp_path / "plans" / "plan.npz")

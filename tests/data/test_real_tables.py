@@ -91,5 +91,5 @@ def test_adult_income_is_loaded_and_prepared_in_seconds() -> None:
             preparation = kind(dataset.schema)
             preparation.fit_transform(dataset.features.iloc[plan.train(split)], dataset.y[plan.train(split)])
             preparation.transform(dataset.features.iloc[plan.validate(split)])
-    # Measured: 0.7 s on 4 shared cores, of which importing scikit-learn is none. The bound is for machines under load.
-    assert time.perf_counter() - start < 10.0
+    # About 0.8 s, and some seconds more where this test is the first to import scikit-learn on a busy machine.
+    assert time.perf_counter() - start < 15.0

@@ -39,11 +39,9 @@ def conform(frame: pd.DataFrame, schema: Schema, *, origin: str) -> pd.DataFrame
     """
     present = [str(name) for name in frame.columns]
     _check_present(present, schema, origin)
-    positions = {name: index for index, name in enumerate(present)}
+    labels = dict(zip(present, frame.columns, strict=True))
     columns = {
-        feature.name: as_series(
-            typed(frame.iloc[:, positions[feature.name]], feature.kind, name=feature.name, origin=origin)
-        )
+        feature.name: as_series(typed(frame[labels[feature.name]], feature.kind, name=feature.name, origin=origin))
         for feature in schema.features
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,11 @@ class Vocabulary:
 
     def transform(self, column: pd.Series[Any]) -> Array:
         """Return int32 codes ``(rows,)`` in ``[0, size)``."""
-        index = pd.Index(self.categories, dtype=object)
-        return (index.get_indexer(pd.Index(column, dtype=object)) + 1).astype(np.int32)
+        return (self._index.get_indexer(pd.Index(column, dtype=object)) + 1).astype(np.int32)
+
+    @cached_property
+    def _index(self) -> pd.Index[Any]:
+        return pd.Index(self.categories, dtype=object)
 
 
 def code_size(categories: int) -> int:
