@@ -9,12 +9,10 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
-import importlib.util
 import inspect
 import math
 import os
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +20,12 @@ from types import ModuleType
 from typing import Any
 
 from workbench.errors import FactoryError
-from workbench.models import cell_source
+from workbench.models import cell_source, modules
 from workbench.models.identity import reached_files
 from workbench.models.local_code import Statement
 
 MAX_CONSTANT = 100_000
 """Characters of a constant at most: more is data, which belongs into files."""
-
-_INSTALLED = tuple(
-    {Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {Path(__file__).resolve().parents[2] / "workbench"}
-)
 
 
 def write_source(function: Callable[..., Any] | type[Any], folder: Path) -> tuple[str, Path | None]:
@@ -94,7 +87,7 @@ class _Source:
         """Write a function or class of ``__main__`` and what it uses; return its name."""
         found = cell_source.find(value, label)
         if self._bind(found.name, value, label):
-            for module in _imported_modules(found.text):
+            for module in modules.imported_modules(found.text):
                 self._carry(module)
             used = _names_of(found.text)
             for name in sorted(used):
@@ -172,12 +165,12 @@ class _Source:
     def _import_of(self, name: str, value: Any) -> str | None:
         """Return the line that imports a value; ``None`` for what is not imported."""
         if isinstance(value, ModuleType):
-            module = _module_name(value)
+            module = modules.module_name(value)
             self._carry(module)
             return f"import {module}" if module == name else f"import {module} as {name}"
         if _is_literal(value) or _is_own(value):
             return None
-        line = cell_source.import_line(name, value) or _attribute_import(name, value)
+        line = cell_source.import_line(name, value) or modules.attribute_import(name, value)
         if line is not None:
             node = ast.parse(line).body[0]
             self._carry(str(getattr(node, "module", "")))
@@ -186,17 +179,17 @@ class _Source:
     def _import_submodules(self, name: str, module: ModuleType, text: str) -> None:
         """Import ``scipy.stats`` where ``import scipy`` alone does not make ``scipy.stats.norm`` known."""
         for node in ast.walk(ast.parse(text)):
-            path = _submodule(node, name, module)
+            path = modules.submodule(node, name, module)
             if path is not None:
                 self._carry(path)
                 self._imports[f"import {path}"] = None
 
     def _carry(self, module: str) -> None:
         """Copy a module's file, and those that it imports, if it is not installed but lies beside the notebook."""
-        root = _local_root(module)
+        root = modules.local_root(module)
         if root is None:
             return
-        file = _module_file(root, module)
+        file = modules.module_file(root, module)
         name = f"{module}.__init__" if file is not None and file.name == "__init__.py" else module
         for path in reached_files(f"{name}:", root):
             target = self._folder / path.relative_to(root)
@@ -214,7 +207,7 @@ class _Source:
         name = str(getattr(value, "__name__", ""))
         if _is_own(value):
             return self.define(value, f"'{name}' in {label}")
-        line = _attribute_import(name, value) if name.isidentifier() else None
+        line = modules.attribute_import(name, value) if name.isidentifier() else None
         if line is None:
             raise FactoryError(
                 f"{label} is an object of {type(value).__name__} that cannot be written as source. Make it inside the "
@@ -246,22 +239,11 @@ def _importable(function: Any, name: str, module: str) -> tuple[str, Path | None
             f"'{module}' has no attribute '{name}' that is this factory, so a worker cannot import it. Pass a function "
             "or class that is defined with 'def' or 'class' at the top level of its file"
         )
-    root = _local_root(module)
+    root = modules.local_root(module)
     if root is None:
         return f"{module}:{name}", None
     is_package = Path(str(loaded.__file__)).name == "__init__.py"
     return f"{module}.__init__:{name}" if is_package else f"{module}:{name}", root
-
-
-def _imported_modules(text: str) -> list[str]:
-    """Return the modules that a definition imports when it is called; of ``from a import b`` also ``a.b``."""
-    found = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
 
 
 def _names_of(text: str, *, now: bool = False) -> frozenset[str]:
@@ -300,61 +282,6 @@ def _is_own(value: Any) -> bool:
 
 def _is_literal(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, complex, str, bytes)
-
-
-def _module_name(module: ModuleType) -> str:
-    """Return a name under which a module can be imported; lazy and renamed modules have others than their own."""
-    if sys.modules.get(module.__name__) is module:
-        return module.__name__
-    return next((name for name, loaded in list(sys.modules.items()) if loaded is module), module.__name__)
-
-
-def _attribute_import(name: str, value: Any) -> str | None:
-    """Return the import of an object that says where it comes from, if that is true."""
-    module, attribute = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    if not isinstance(module, str) or not isinstance(attribute, str) or module in ("__main__", "builtins"):
-        return None
-    if getattr(sys.modules.get(module), attribute, None) is not value:
-        return None
-    return f"from {module} import {attribute}" + ("" if attribute == name else f" as {name}")
-
-
-def _submodule(node: ast.AST, name: str, module: ModuleType) -> str | None:
-    """Return the submodule that an attribute access such as ``scipy.stats`` stands for."""
-    if not isinstance(node, ast.Attribute):
-        return None
-    parts = [node.attr]
-    while isinstance(node.value, ast.Attribute):
-        node = node.value
-        parts.append(node.attr)
-    if not isinstance(node.value, ast.Name) or node.value.id != name:
-        return None
-    path = ".".join([module.__name__, *reversed(parts)])
-    return path if path in sys.modules else None
-
-
-def _local_root(module: str) -> Path | None:
-    """Return the folder of ``sys.path`` in which a user's module lies; ``None`` for what is installed, or no module."""
-    top = module.partition(".")[0]
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ValueError, ModuleNotFoundError):
-        return None
-    places = [spec.origin] if spec is not None and spec.has_location else []
-    if spec is not None and spec.submodule_search_locations:
-        places = list(spec.submodule_search_locations)
-    for place in places:
-        root = Path(str(place)).resolve().parent
-        inside = any((root / top).is_relative_to(folder) for folder in _INSTALLED)
-        if not inside and _module_file(root, module) is not None:
-            return root
-    return None
-
-
-def _module_file(root: Path, module: str) -> Path | None:
-    """Return a module's file below ``root``."""
-    base = root.joinpath(*module.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
 def _write(path: Path, text: str) -> None:
