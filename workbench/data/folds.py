@@ -155,7 +155,7 @@ def _split(splitter: Any, x: Array, y: Array, group: Array | None) -> list[Index
 def _many_small(group: Array, splits: int) -> bool:
     """Say whether groups are so many and so small that chance balances the folds' sizes.
 
-    `StratifiedGroupKFold` places one group after the other: 10 s for 10,000 groups.
+    `StratifiedGroupKFold` places one group after the other: 8 s for 10,000 groups on a busy core.
     """
     sizes = np.bincount(group)
     return len(sizes) > MANY_GROUPS and int(sizes.max()) * splits * 20 <= len(group)
