@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from tests.tracking import story
 from workbench.store.ledger import Ledger
 from workbench.tracking.mlflow_projection import MlflowProjection
+from workbench.tracking.mlflow_store import process_store
 from workbench.tracking.projector import replay
 
 pytestmark = [
@@ -66,7 +67,7 @@ def test_an_exported_model_is_logged_registered_and_loads(ledger: Ledger, store:
     export(ledger, projection, model)
     client = MlflowClient(tracking_uri=uri)
     version = client.get_model_version_by_alias("loans", "champion")
-    logged = client.get_logged_model(version.model_id)
+    logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert logged.status == "READY"
     run = client.get_run(logged.source_run_id)
     assert run.info.run_name == "0001.blend nelder_mead"
@@ -78,11 +79,8 @@ def test_an_exported_model_is_logged_registered_and_loads(ledger: Ledger, store:
         "wb.score": "0.82",
         "wb.sweep": "0001",
     }
-    mlflow.set_tracking_uri(uri)
-    try:
+    with process_store(uri):
         loaded = mlflow.pyfunc.load_model("models:/loans@champion")
-    finally:
-        mlflow.set_tracking_uri(None)
     np.testing.assert_array_equal(loaded.predict(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})), [4.0, 6.0])
 
 

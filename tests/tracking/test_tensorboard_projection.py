@@ -98,7 +98,8 @@ def test_tensorflow_is_not_imported(ledger: Ledger, tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from workbench.store.ledger import Ledger;"
         "from workbench.tracking.projector import replay;"
         "from workbench.tracking.tensorboard_projection import TensorBoardProjection;"
-        f"ledger = Ledger.open({ledger.url!r}); replay(ledger, [TensorBoardProjection(ledger, Path({str(tmp_path)!r}))]);"
+        f"ledger = Ledger.open({ledger.url!r});"
+        f"replay(ledger, [TensorBoardProjection(ledger, Path({str(tmp_path)!r}))]);"
         "sys.exit('tensorflow' in sys.modules or 'torch' in sys.modules or 'mlflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

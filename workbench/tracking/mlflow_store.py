@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
 
 from workbench.tracking.locks import file_lock
@@ -40,3 +44,25 @@ def experiment_id(client: MlflowClient, name: str, uri: str, store: Path) -> str
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def process_store(uri: str) -> Iterator[None]:
+    """Let MLflow's store of this process be ``uri`` for a while, and put back what was.
+
+    For the two places that know no other: loading ``models:/`` URIs, and (MLflow 3.17) the SQL registry, which looks
+    for a version's logged model not in its client's store but in the process's.
+    """
+    before, given = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
+    if before == uri:
+        yield
+        return
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        if given is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+        else:
+            os.environ["MLFLOW_TRACKING_URI"] = given

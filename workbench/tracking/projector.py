@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    _quiet()
+    _settle(given.tracking_uri)
     store: Path = given.store.resolve()
     ledger = Ledger.open(given.ledger)
     lock = _lock(store / "projector.lock")
@@ -190,8 +190,9 @@ def _open_tensorboard(ledger: Ledger, store: Path) -> Projection:
     return TensorBoardProjection(ledger, store)
 
 
-def _quiet() -> None:
+def _settle(uri: str) -> None:
     """Give MLflow, before it is imported, settings that suit a process nobody waits for; the user's own win."""
+    os.environ["MLFLOW_TRACKING_URI"] = uri
     from workbench.tracking.environment import ENVIRONMENT
 
     for name, value in ENVIRONMENT.items():

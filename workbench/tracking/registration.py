@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from workbench.store.events import ModelExported
+from workbench.tracking.mlflow_store import process_store
 
 ALIAS = "champion"
 
@@ -115,13 +116,14 @@ def _create_version(
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         client.create_registered_model(name)
-    return client.create_model_version(
-        name,
-        source=f"models:/{model.model_id}",
-        run_id=blend.info.run_id if blend else None,
-        tags={"wb.key": key, **_tags(event)},
-        model_id=model.model_id,
-    )
+    with process_store(client.tracking_uri):
+        return client.create_model_version(
+            name,
+            source=f"models:/{model.model_id}",
+            run_id=blend.info.run_id if blend else None,
+            tags={"wb.key": key, **_tags(event)},
+            model_id=model.model_id,
+        )
 
 
 def _tags(event: ModelExported) -> dict[str, str]:

@@ -33,6 +33,7 @@ class Target:
         self._open = open_projection
         self._projection: Projection | None = None
         self._next_try = 0.0
+        self._told = False
 
     def try_now(self) -> None:
         """Forget earlier failures: the next look is not put off."""
@@ -64,17 +65,18 @@ class Target:
             LOG.exception("%s: event %d (%s) cannot be shown, and is passed over", self.name, position, event.kind)
 
     def _succeeded(self) -> None:
-        if self.failures:
+        if self._told:
             LOG.warning("%s: works again", self.name)
-        self.failures = 0
+        self.failures, self._told = 0, False
 
     def _failed(self, error: Exception) -> None:
         self._next_try = time.monotonic() + BACK_OFF[min(self.failures, len(BACK_OFF) - 1)]
         self.failures += 1
-        if self.failures == 1:
-            LOG.error(
-                "%s: %s: %s; trying again, nothing is lost", self.name, type(error).__name__, error, exc_info=error
-            )
+        if not self._told:
+            self._told = True
+            traceback = error if _refused(error) else None
+            message = "%s: trying again, nothing is lost: %s: %s"
+            LOG.error(message, self.name, type(error).__name__, error, exc_info=traceback)
 
 
 def _refused(error: Exception) -> bool:
