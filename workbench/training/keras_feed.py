@@ -39,7 +39,8 @@ def feed(model: Any, prepared: Prepared) -> Feed:
     if len(names) > 1:
         raise FactoryError(f"the model has inputs {names}, expected those of problem.inputs, or a single one")
     matrix = np.asarray(prepared.matrix(), dtype=keras.backend.standardize_dtype(inputs[0].dtype))
-    return keras.tree.map_structure(lambda _: matrix, model.input)
+    # A Sequential model that was built from a batch has inputs, but no structure of them.
+    return matrix if isinstance(model, keras.Sequential) else keras.tree.map_structure(lambda _: matrix, model.input)
 
 
 def targets(y: NDArray[Any], problem: Problem) -> NDArray[Any]:

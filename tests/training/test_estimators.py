@@ -1,0 +1,109 @@
+"""scikit-learn estimators of a user's own."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from workbench.data.dataset import Dataset
+from workbench.errors import FactoryError, TrialFailed
+from workbench.store.vault import Vault
+from workbench.training.bundle import load_predictor
+from workbench.training.runner import run
+from workbench.types import Description, TrialResult
+
+
+def silent(_: object) -> bool:
+    return False
+
+
+PIPELINE = """
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+def build(hp, problem):
+    return make_pipeline(StandardScaler(), LogisticRegression(C=hp.Float("C", 0.01, 10.0, default=1.0)))
+"""
+
+OWN_CLASS = """
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+class Mean(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.mean_ = float(np.mean(y))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+def build(hp, problem):
+    return Mean()
+"""
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_pipeline_takes_weights(make_job, own_factory, task: str) -> None:
+    plain = run(make_job(task, own_factory(PIPELINE), vault=None), silent)
+    weighted = run(make_job(task, own_factory(PIPELINE), weight=True, vault=None), silent)
+    assert isinstance(plain, TrialResult)
+    assert isinstance(weighted, TrialResult)
+    assert plain.values == {"C": 1.0}
+    assert plain.scores != weighted.scores
+
+
+def test_an_own_class_moves_with_its_code(make_job, own_factory, tmp_path) -> None:
+    job = make_job("regression", own_factory(OWN_CLASS))
+    run(job, silent)
+    moved = tmp_path / "moved"
+    shutil.copytree(tmp_path / "own", moved)
+    shutil.rmtree(tmp_path / "own")
+    folder = Vault(job.vault).folder(job.fit_key)
+    predicted = load_predictor(folder / "split0", moved).predict(Dataset.open(job.dataset).test)
+    assert predicted.shape == (40, 1)
+    assert len(np.unique(predicted)) == 1
+
+
+def test_weights_are_never_dropped_in_silence(make_job, own_factory) -> None:
+    with pytest.raises(FactoryError, match=r"Mean.fit takes no sample_weight"):
+        run(make_job("regression", own_factory(OWN_CLASS), weight=True, vault=None), silent)
+
+
+def test_describing_an_estimator(make_job, own_factory) -> None:
+    description = run(make_job("binary", own_factory(PIPELINE), kind="describe"), silent)
+    assert isinstance(description, Description)
+    assert [p.name for p in description.space.parameters] == ["C"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def build(hp, problem):\n    return 3", "expected a compiled keras.Model, a scikit-learn estimator"),
+        ("def build(hp, problem):\n    raise KeyError('oops')", "oops"),
+        ("from sklearn.svm import LinearSVC\ndef build(hp, problem):\n    return LinearSVC()", "no predict_proba"),
+    ],
+)
+def test_a_bad_factory_is_known_from_describing(make_job, own_factory, source: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=message):
+        run(make_job("binary", own_factory(source), kind="describe"), silent)
+
+
+def test_predictions_of_another_width_are_refused(make_job, own_factory) -> None:
+    wide = OWN_CLASS.replace("np.full(len(X), self.mean_)", "np.full((len(X), 5), self.mean_)")
+    with pytest.raises(TrialFailed, match=r"shape \(\d+, 5\), expected \(\d+, 1\)"):
+        run(make_job("regression", own_factory(wide), kind="describe"), silent)
+
+
+def test_recipe_weights_reach_the_fit(make_job, own_factory) -> None:
+    source = PIPELINE.replace(
+        "return make_pipeline", "from workbench.models.recipe import Recipe\n    model = make_pipeline"
+    )
+    source += "    return Recipe(model=model, sample_weight=lambda y: 1.0 + 9.0 * (y == 1))\n"
+    plain = run(make_job("binary", own_factory(PIPELINE), vault=None), silent)
+    tilted = run(make_job("binary", own_factory(source), vault=None), silent)
+    assert isinstance(plain, TrialResult)
+    assert isinstance(tilted, TrialResult)
+    assert tilted.score > plain.score
