@@ -51,7 +51,7 @@ def test_all_splits_train_one_compiled_program(make_job) -> None:
     assert program.compilations == 1
 
 
-def test_an_epoch_is_what_train_on_batch_does(make_job, own_factory) -> None:
+def test_an_epoch_is_what_train_on_batch_does(make_job) -> None:
     """The compiled loop changes nothing: the same batches through Keras' own step give the same weights."""
     import keras
 

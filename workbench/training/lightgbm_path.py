@@ -16,6 +16,7 @@ from workbench.training.estimator_path import seeded_copy
 from workbench.training.fitted import FittedSplit
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
+from workbench.training.threads import worthwhile_threads
 from workbench.training.watcher import Watcher
 from workbench.types import TrainingSettings
 
@@ -55,7 +56,7 @@ class LightGBMFitter:
         estimator = seeded_copy(self._recipe.model, split.seed, self._settings.threads)
         return estimator.set_params(
             n_estimators=self._settings.rounds,
-            n_jobs=self._settings.threads,
+            n_jobs=worthwhile_threads(split.cells, self._settings.threads),
             metric="None",
             deterministic=True,
             force_row_wise=True,

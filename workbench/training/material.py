@@ -64,6 +64,12 @@ class Split:
     """Rows that early stopping looks at: the validation rows, or an inner part of the training fold."""
     validate: NDArray[np.intp]
 
+    @property
+    def cells(self) -> int:
+        """Size of the training part: rows × columns."""
+        table = self.prepared.table
+        return len(self.train) * (table.numeric.shape[1] + table.categorical.shape[1])
+
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Return the weights of some rows."""
         return None if self.weight is None else self.weight[rows]

@@ -16,6 +16,7 @@ from workbench.training.estimator_path import seeded_copy
 from workbench.training.fitted import FittedSplit
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
+from workbench.training.threads import worthwhile_threads
 from workbench.training.watcher import Watcher
 from workbench.types import InputSchema, TrainingSettings
 
@@ -35,7 +36,7 @@ class XGBoostFitter:
         types = feature_types(self._problem.schema)
         estimator = seeded_copy(self._recipe.model, split.seed, self._settings.threads).set_params(
             n_estimators=self._settings.rounds,
-            n_jobs=self._settings.threads,
+            n_jobs=worthwhile_threads(split.cells, self._settings.threads),
             eval_metric=self._judge(split, watcher),
             disable_default_eval_metric=True,
             callbacks=[_StopWhenDone(watcher)],
