@@ -57,6 +57,10 @@ class LeaseLost(StoreError):
     """An attempt's lease went to somebody else; what it wrote was refused."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: the same as Ctrl-C, but for its exit code."""
+
+
 class TrialFailed(WorkbenchError):
     """A trial cannot be completed; ``code`` is one of `workbench.types.FailureCode`."""
 

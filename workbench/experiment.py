@@ -33,8 +33,8 @@ class Experiment:
 
     Tables are DataFrames or paths. A family is a built-in's name, ``'factories:my_model'``, a factory (a function or
     class; one from a notebook cell or a script travels as source), or a mapping as in ``experiment.yaml``. A metric is
-    a built-in's name or a `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are the
-    sections of ``experiment.yaml``. Paths are relative to ``root``.
+    a built-in's name or a `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are
+    the sections of ``experiment.yaml``. Paths are relative to ``root``.
 
     Raises:
         ConfigError: something is not valid; the message says what, and what was expected.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.delivery.files import write_text
+from workbench.errors import StoreError
 from workbench.types import BlendResult, Direction, TrialResult, Value, trial_name
 
 if TYPE_CHECKING:
@@ -85,6 +86,20 @@ def write_csv(path: Path, rows: Sequence[Row]) -> Path:
     writer.writeheader()
     writer.writerows(row.model_dump() for row in rows)
     return write_text(path, text.getvalue())
+
+
+def read_csv(path: Path) -> tuple[Row, ...]:
+    """Read what `write_csv` wrote.
+
+    Raises:
+        StoreError: the file is absent or damaged.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = [{key: cell for key, cell in line.items() if cell != ""} for line in csv.DictReader(file)]
+        return tuple(Row.model_validate(line) for line in lines)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read as a leaderboard: {error}") from error
 
 
 def render(rows: Sequence[Row], *, title: str, metric: str, direction: Direction) -> Table:

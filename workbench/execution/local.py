@@ -153,6 +153,8 @@ def environment(options: ExecutorOptions) -> dict[str, str]:
         **os.environ,
         "KERAS_BACKEND": options.backend,
         "OMP_NUM_THREADS": threads,
+        # Threads that wait must not spin: on a busy machine each barrier would cost a time slice.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

@@ -1,0 +1,209 @@
+"""The command line: parse, call, print. Exit codes are those of `workbench.errors`.
+
+Nothing heavy is imported before a command needs it: ``workbench --help`` answers in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from workbench.errors import Terminated, WorkbenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workbench.experiment import Experiment
+
+EXIT_CODES = """Exit codes: 0 done · 1 an error of ours · 2 a mistake in configuration, data, factory or arguments ·
+3 nothing could be delivered · 4 store or tracking server · 130 Ctrl-C · 143 SIGTERM (run again to go on)."""
+
+
+class Commands(TyperGroup):
+    """Turns what commands raise into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except WorkbenchError as error:
+            _fail(str(error), error.exit_code)
+        except Terminated:
+            _fail("terminated; run the same command again to go on", 143)
+        except KeyboardInterrupt:
+            _fail("stopped; run the same command again to go on", 130)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Search Keras models and boosted trees, blend the best, and deliver a checked submission.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of an experiment.yaml, or such a file.")]
+Store = Annotated[Path | None, typer.Option(help="Store instead of the configured one.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed instead of the configured one.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a key of experiment.yaml.")
+]
+
+
+@app.command()
+def run(
+    folder: Folder,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each family in all.")] = None,
+    more: Annotated[int, typer.Option(min=0, help="Trials of each family beyond those that there are.")] = 0,
+    time: Annotated[str | None, typer.Option(metavar="5m", help="Time for this run, delivery included.")] = None,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Search, blend and deliver; run again, it goes on where it stopped."""
+    from workbench.durations import parse_duration
+    from workbench.sweep import run as run_sweep
+
+    seconds = None if time is None else parse_duration(time)
+    experiment = _experiment(folder, store, seed, settings)
+    _show(lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer))
+
+
+@app.command()
+def leaderboard(
+    folder: Folder,
+    top: Annotated[int, typer.Option(min=1, help="Trials of each family to show.")] = 5,
+    store: Store = None,
+    settings: Settings = None,
+) -> None:
+    """Show the best trials of what is stored, and the last blend."""
+    from workbench.delivery.leaderboard import render
+    from workbench.sweep import stored_leaderboard
+
+    experiment = _experiment(folder, store, None, settings)
+    metric = experiment.metric_ref()
+    rows = stored_leaderboard(experiment, top)
+    _console().print(render(rows, title=experiment.name, metric=metric.name, direction=metric.direction))
+
+
+@app.command()
+def ensemble(folder: Folder, store: Store = None, settings: Settings = None) -> None:
+    """Fit the blend of the stored trials anew and show it; nothing is delivered."""
+    from workbench.delivery.leaderboard import render
+    from workbench.sweep import ensemble as fit
+
+    experiment = _experiment(folder, store, None, settings)
+    metric = experiment.metric_ref()
+    _console().print(render(fit(experiment), title=experiment.name, metric=metric.name, direction=metric.direction))
+
+
+@app.command()
+def submit(folder: Folder, store: Store = None, settings: Settings = None) -> None:
+    """Blend, export and submit from the stored trials; nothing is searched."""
+    from workbench.sweep import submit as deliver
+
+    experiment = _experiment(folder, store, None, settings)
+    _show(lambda observer: deliver(experiment, observer))
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A model's folder, or models:/NAME@champion, or runs:/ID/model.")],
+    rows: Annotated[Path, typer.Argument(help="Table of raw rows: .csv, .csv.gz, .tsv or .parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.")],
+    store: Annotated[
+        Path | None, typer.Option(help="Store whose MLflow knows the model (for models:/ and runs:/).")
+    ] = None,
+) -> None:
+    """Predict raw rows with a delivered model."""
+    from workbench.delivery.process import predict_in_process
+    from workbench.tracking.uri import default_uri
+
+    uri = None if store is None else default_uri(store)
+    written = predict_in_process(model, rows, out, tracking_uri=uri)
+    _console().print(f"wrote {written}")
+
+
+@app.command()
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="An experiment, to check its store too.")
+    ] = None,
+    store: Store = None,
+) -> None:
+    """Say what is installed and reachable, and what to do about what is wrong."""
+    from workbench.doctor import examine, show
+
+    experiment = None if folder is None else _experiment(folder, store, None, None)
+    if not show(_console(), examine(experiment)):
+        raise typer.Exit(4)
+
+
+@app.command()
+def ui(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An experiment's folder.")] = Path(),
+    store: Store = None,
+    port: Annotated[int, typer.Option(help="MLflow's port; TensorBoard takes 6006.")] = 5000,
+    tensorboard_port: Annotated[int, typer.Option(help="TensorBoard's port.")] = 6006,
+) -> None:
+    """Serve MLflow and TensorBoard on 127.0.0.1 until Ctrl-C."""
+    from workbench.ui import serve
+
+    serve(_console(), _experiment(folder, store, None, None), port=port, tensorboard_port=tensorboard_port)
+
+
+@app.command()
+def schema(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("experiment.schema.json"),
+) -> None:
+    """Write the JSON schema of experiment.yaml, for editors."""
+    from workbench.config import write_json_schema
+
+    write_json_schema(file)
+    _console().print(f"wrote {file}")
+
+
+def _experiment(folder: Path, store: Path | None, seed: int | None, settings: list[str] | None) -> Experiment:
+    from workbench.experiment import Experiment
+
+    experiment = Experiment.from_folder(folder, settings or ())
+    return experiment.with_options(store=None if store is None else store.resolve(), seed=seed)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _show(work: Any) -> None:
+    """Run a sweep under the eyes of the terminal, and print what it came to."""
+    from workbench.console import TerminalObserver, show_result
+
+    signal.signal(signal.SIGTERM, _terminate)
+    console = _console()
+    with TerminalObserver(console) as observer:
+        result = work(observer)
+    show_result(console, result)
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    with suppress(BrokenPipeError):
+        typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()

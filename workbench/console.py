@@ -1,0 +1,106 @@
+"""How a sweep looks in a terminal: a live table, or lines where the output is not a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from workbench.delivery.leaderboard import read_csv, render
+from workbench.delivery.result import SweepResult
+from workbench.durations import format_duration
+from workbench.search.progress import LaneProgress, Progress, TrialNews
+
+BAR_WIDTH = 24
+
+
+class TerminalObserver:
+    """Shows a sweep while it runs. A context manager: the live display ends with the block."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on ``console``; what is not a terminal gets a line for each trial."""
+        self._console = console
+        self._phase = ""
+        self._progress: Progress | None = None
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> TerminalObserver:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def phase(self, text: str) -> None:
+        """Show what is being done."""
+        self._phase = text
+        if not self._console.is_terminal:
+            self._console.print(Text(f"{text} …"))
+
+    def progress(self, progress: Progress) -> None:
+        """Show the families' bars."""
+        self._progress = progress
+
+    def trial(self, news: TrialNews) -> None:
+        """Print a line where there is no live table, and whatever failed."""
+        took = format_duration(news.seconds)
+        if news.failure is not None:
+            self._console.print(Text(f"{news.name} failed ({news.failure.code}): {news.failure.message}", style="red"))
+        elif not self._console.is_terminal:
+            score = "" if news.score is None else f" {news.score:.5g}"
+            self._console.print(Text(f"{news.name} {news.state}{score} ({took}){self._left()}"))
+
+    def notice(self, text: str) -> None:
+        """Print a line that stays."""
+        self._console.print(Text(text, style="yellow"))
+
+    def _left(self) -> str:
+        if self._progress is None or self._progress.seconds_left is None:
+            return ""
+        return f", about {format_duration(self._progress.seconds_left)} left"
+
+    def _render(self) -> RenderableType:
+        spinner = Spinner("dots", Text(f"{self._phase} …"))
+        if self._progress is None or self._phase != "searching":
+            return spinner
+        table = Table.grid(padding=(0, 2))
+        for lane in self._progress.lanes:
+            table.add_row(*_lane_cells(lane))
+        clock = f"{format_duration(self._progress.seconds)} elapsed{self._left()}"
+        return Group(spinner, table, Text(clock, style="dim"))
+
+
+def _lane_cells(lane: LaneProgress) -> tuple[RenderableType, ...]:
+    best = "" if lane.best is None else f"best {lane.best:.5g}"
+    failed = Text(f"{lane.failed} failed", style="red") if lane.failed else Text("")
+    running = Text("running" if lane.running else "", style="green")
+    bar = ProgressBar(total=lane.total, completed=lane.done, width=BAR_WIDTH)
+    return Text(lane.family), bar, Text(f"{lane.done}/{lane.total}"), Text(best), running, failed
+
+
+def show_result(console: Console, result: SweepResult) -> None:
+    """Print the leaderboard, the blend's scores by name, and where everything lies."""
+    paths = result.paths
+    if paths.leaderboard is not None and paths.leaderboard.is_file():
+        rows = read_csv(paths.leaderboard)
+        console.print(render(rows, title=result.title, metric=result.metric, direction=result.direction))
+    places = {
+        "submission": paths.submission,
+        "model": paths.model,
+        "result": paths.folder / "result.json",
+        "MLflow": result.tracking_uri,
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, place in places.items():
+        if place is not None:
+            table.add_row(Text(name, style="dim"), Text(str(place), overflow="fold"))
+    console.print(table)
+    console.print(Text(f"done in {format_duration(result.seconds)}; look at it with: workbench ui", style="dim"))

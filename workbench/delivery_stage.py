@@ -1,0 +1,164 @@
+"""The delivery part of a sweep: the blend, the exported model, and the submission that this model predicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workbench.data.readers import read_table
+from workbench.delivery.export import ExportSpec
+from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
+from workbench.delivery.leaderboard import Entry, Row, leaderboard
+from workbench.delivery.process import export_in_process, predict_in_process
+from workbench.delivery.submission import write_submission
+from workbench.ensembles.blend import blend
+from workbench.ensembles.members import gather
+from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
+from workbench.seeds import derive_seed
+from workbench.types import BlendResult, fingerprint
+from workbench.workspace import Workspace
+
+KEPT_BUNDLES = 10
+"""So many fits of a family keep the models of their folds, beside every member of the blend."""
+
+TOLERANCE = 1e-5
+"""Relative difference allowed between the exported model and the predictions made in training."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Delivers a workspace's best trials into a folder."""
+
+    workspace: Workspace
+    folder: Path
+
+    @cached_property
+    def sample(self) -> pd.DataFrame | None:
+        """The sample submission."""
+        data = self.workspace.experiment.config.data
+        if data.sample_submission is None:
+            return None
+        return read_table(self.workspace.experiment.root / data.sample_submission, text=self._id_columns)
+
+    @cached_property
+    def layout(self) -> OutputLayout:
+        """The columns of the submission."""
+        workspace = self.workspace
+        return make_layout(workspace.dataset.schema, workspace.metric.needs, self.sample)
+
+    @property
+    def _id_columns(self) -> tuple[str, ...]:
+        identifier = self.workspace.experiment.config.data.id
+        return () if identifier is None else (identifier,)
+
+    def key(self) -> str:
+        """Return a key of everything that a delivery depends on: equal keys deliver the same."""
+        workspace = self.workspace
+        complete = [(trial.name, trial.result.fit_key) for trial in workspace.trials() if trial.result is not None]
+        ensemble = workspace.experiment.config.ensemble.model_dump(mode="json")
+        layout = self.layout.model_dump(mode="json")
+        return fingerprint(
+            "delivery", workspace.ground.model_dump(mode="json"), complete, ensemble, layout, self._test()
+        )
+
+    def _test(self) -> list[str]:
+        asked = [] if self.sample is None else [str(value) for value in self.sample.iloc[:, 0]]
+        return [self.workspace.dataset.test_key, fingerprint(asked)]
+
+    def blend(self) -> BlendResult:
+        """Fit the blend of the best trials of each family.
+
+        Raises:
+            NothingToDeliver: no trial is complete.
+        """
+        workspace, config = self.workspace, self.workspace.experiment.config
+        candidates = workspace.candidates(config.ensemble.per_family)
+        if not candidates:
+            raise NothingToDeliver(
+                "no trial is complete, so there is nothing to blend or submit; "
+                f"see the failures above and {workspace.experiment.store / 'logs'}, or allow more time"
+            )
+        members = gather(
+            candidates,
+            workspace.vault.oof,
+            validate=[workspace.plan.validate(split) for split in range(workspace.plan.splits)],
+            y=workspace.dataset.y,
+            weight=workspace.dataset.weight,
+            metric=workspace.metric,
+            plan_key=workspace.plan.key,
+        )
+        seed = derive_seed(config.seed, "blend")
+        return blend(members, config.ensemble.method, starts=config.ensemble.starts, seed=seed)
+
+    def leaderboard(self, blended: BlendResult | None, per_family: int = 1) -> tuple[Row, ...]:
+        """Return the blend and the best trials, best first."""
+        entries = [Entry(t.family, t.number, t.result) for t in self.workspace.trials() if t.result is not None]
+        return leaderboard(entries, blended, self.workspace.metric.direction, per_family=per_family)
+
+    def export(self, blended: BlendResult) -> Path:
+        """Write the blend as an MLflow model and return its folder."""
+        experiment, data = self.workspace.experiment, self.workspace.experiment.config.data
+        spec = ExportSpec(
+            folder=self.folder / "model",
+            experiment=experiment.name,
+            blend=blended,
+            vault=self.workspace.vault.root,
+            table=self.workspace.dataset.schema,
+            splits=self.workspace.plan.splits,
+            layout=self.layout,
+            example=experiment.root / (data.test or data.train),
+            code_root=experiment.root,
+            metadata={"data": self.workspace.dataset.key, "folds": self.workspace.plan.key},
+        )
+        return export_in_process(spec)
+
+    def submit(self, blended: BlendResult, model: Path) -> Path | None:
+        """Write what the exported model predicts for the test table; ``None`` without a test table.
+
+        Raises:
+            DataError: the submission is not valid.
+            WorkbenchError: the model does not give the predictions of training back.
+        """
+        experiment, dataset = self.workspace.experiment, self.workspace.dataset
+        if experiment.config.data.test is None:
+            return None
+        raw = predict_in_process(str(model), experiment.root / experiment.config.data.test, self.folder / "raw.csv")
+        predicted = read_table(raw, text=self._id_columns)
+        raw.unlink()
+        self._verify(blended, predicted)
+        path = self.folder / "submission.csv"
+        return write_submission(predicted, path, layout=self.layout, test_ids=dataset.test_ids, sample=self.sample)
+
+    def keep_bundles(self, blended: BlendResult) -> None:
+        """Remove the fold models of fits that are neither among a family's best nor in the blend."""
+        workspace = self.workspace
+        count = max(KEPT_BUNDLES, workspace.experiment.config.ensemble.per_family)
+        kept = [c.fit_key for c in workspace.candidates(count)] + [member.fit_key for member in blended.members]
+        among = [trial.result.fit_key for trial in workspace.trials() if trial.result is not None]
+        workspace.vault.keep_bundles(kept, among)
+
+    def _verify(self, blended: BlendResult, predicted: pd.DataFrame) -> None:
+        """Compare with what the members predicted right after their training, where the vault has that."""
+        dataset, vault = self.workspace.dataset, self.workspace.vault
+        try:
+            parts = [member.weight * vault.test(member.fit_key, dataset.test_key) for member in blended.members]
+        except StoreError:  # the test table is newer than the fits
+            return
+        expected = layout_frame(np.sum(parts, axis=0), self.layout, dataset.test_ids)
+        for column in self.layout.predictions:
+            left, right = predicted[column], expected[column]
+            if self.layout.kind == "label":
+                different = float((left.astype(str).to_numpy() != right.astype(str).to_numpy()).mean())
+                wrong = different > 0.001
+            else:
+                different = float(np.max(np.abs(left - right) / np.maximum(np.abs(right), 1e-6)))
+                wrong = different > TOLERANCE * 10
+            if wrong:
+                raise WorkbenchError(
+                    f"the exported model does not give the predictions of training back: column '{column}' differs by "
+                    f"{different:.2g} (relative); the model in {self.folder / 'model'} was not delivered"
+                )

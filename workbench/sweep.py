@@ -1,0 +1,260 @@
+"""A sweep, in one straight line: data, folds, search, blend, model, submission."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.delivery.leaderboard import Row, write_csv
+from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
+from workbench.delivery_stage import Delivery
+from workbench.execution.contract import RUNNER
+from workbench.experiment import Experiment
+from workbench.metrics import monitored
+from workbench.search.progress import Observer, Silent
+from workbench.search_stage import Budget, has_work, search
+from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
+from workbench.tracking.projector import Projector, start_projector
+from workbench.tracking.provenance import provenance
+from workbench.tracking.uri import tracking_uri
+from workbench.types import BlendResult, jsonable
+from workbench.workspace import Workspace, open_workspace
+
+RESERVE = (0.2, 15.0, 45.0)
+"""Share of a time budget that is kept for the delivery, and its bounds in seconds: two processes import MLflow."""
+
+TRACKING_SECONDS = 30.0
+"""How long a finished sweep waits for MLflow. What is late then is caught up by the next run."""
+
+
+def run(
+    experiment: Experiment | Path | str,
+    *,
+    trials: int | None = None,
+    more: int = 0,
+    seconds: float | None = None,
+    observer: Observer | None = None,
+    runner: str = RUNNER,
+) -> SweepResult:
+    """Search an experiment's families, blend the best, and deliver a checked submission and a registered model.
+
+    Run again, it goes on: an interrupted sweep's trials are taken up, finished ones are never run twice, and where
+    nothing is left to do the last result is returned.
+
+    Args:
+        experiment: an `Experiment`, or the folder of an ``experiment.yaml``.
+        trials: trials of each family in all, instead of the configuration's.
+        more: trials of each family beyond those that there are.
+        seconds: time for this run, delivery included, instead of the configuration's.
+        observer: is told how it goes.
+        runner: dotted name of what trains; for tests.
+
+    Raises:
+        UserError: the configuration, the data or a factory cannot be used.
+        NothingToDeliver: no trial is complete.
+        StoreError: the store cannot be read or written.
+    """
+    began = time.monotonic()
+    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    observer = observer or Silent()
+    observer.phase("reading data")
+    with open_workspace(experiment) as workspace:
+        for notice in workspace.dataset.notices:
+            observer.notice(notice)
+        workspace.ledger.reap()
+        budget = Budget(trials, more, _deadline(began, seconds or experiment.config.search.time))
+        if not has_work(workspace, budget) and (finished := _delivered(workspace)) is not None:
+            observer.notice("every trial is done and delivered; add some with --more N")
+            return finished
+        with _sweep(workspace, began) as sweep:
+            if has_work(workspace, budget):
+                search(workspace, sweep.number, budget, observer, runner)
+            return sweep.deliver(observer)
+
+
+def submit(experiment: Experiment, observer: Observer | None = None) -> SweepResult:
+    """Deliver from what is stored: blend, model and submission, as a sweep of its own that searches nothing."""
+    began = time.monotonic()
+    with open_workspace(experiment) as workspace:
+        workspace.ledger.reap()
+        with _sweep(workspace, began) as sweep:
+            return sweep.deliver(observer or Silent())
+
+
+def ensemble(experiment: Experiment) -> tuple[Row, ...]:
+    """Fit the blend of the stored trials, and return its leaderboard; nothing is written but the MLflow run."""
+    began = time.monotonic()
+    with open_workspace(experiment) as workspace, _sweep(workspace, began) as sweep:
+        delivery = Delivery(workspace, sweep.folder)
+        blended = delivery.blend()
+        workspace.ledger.append(BlendFinished(sweep=sweep.number, blend=blended))
+        return delivery.leaderboard(blended, experiment.config.ensemble.per_family)
+
+
+def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[Row, ...]:
+    """Return the best stored trials, beside the last blend that was delivered."""
+    with open_workspace(experiment) as workspace:
+        return Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
+
+
+def _last_blend(workspace: Workspace) -> BlendResult | None:
+    """Return the blend that was delivered last, if its members are trials of the workspace's studies."""
+    last = workspace.ledger.last_delivery(workspace.experiment.name)
+    file = sweep_folder(workspace.experiment, last[0]) / "result.json" if last else None
+    if file is None or not file.is_file():
+        return None
+    result = read_result(file)
+    known = {(t.name, t.result.fit_key) for t in workspace.trials() if t.result is not None}
+    if not {(member.trial, member.fit_key) for member in result.members} <= known:
+        return None
+    scores = {name: math.nan if value is None else value for name, value in result.scores if name != "holdout"}
+    return BlendResult(method=result.method, members=result.members, **scores)
+
+
+def _deadline(began: float, seconds: float | None) -> float | None:
+    """Return when the search must end for the delivery to be in time."""
+    if seconds is None:
+        return None
+    share, least, most = RESERVE
+    return began + max(0.5 * seconds, seconds - min(max(share * seconds, least), most))
+
+
+def _delivered(workspace: Workspace) -> SweepResult | None:
+    """Return the last result, if nothing that it depends on has changed since."""
+    last = workspace.ledger.last_delivery(workspace.experiment.name)
+    if last is None:
+        return None
+    number, key = last
+    folder = sweep_folder(workspace.experiment, number)
+    if key != Delivery(workspace, folder).key() or not (folder / "result.json").is_file():
+        return None
+    return read_result(folder / "result.json")
+
+
+def sweep_folder(experiment: Experiment, number: int) -> Path:
+    """Return the folder of what a sweep leaves behind."""
+    return experiment.store / "sweeps" / f"{number:04d}"
+
+
+@dataclass
+class Sweep:
+    """A sweep that has begun."""
+
+    number: int
+    title: str
+    workspace: Workspace
+    projector: Projector
+    began: float
+    versions: dict[str, str]
+    artifacts: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the sweep's files go."""
+        return sweep_folder(self.workspace.experiment, self.number)
+
+    def deliver(self, observer: Observer) -> SweepResult:
+        """Blend, export, submit, and write what it came to."""
+        workspace, delivery = self.workspace, Delivery(self.workspace, self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        observer.phase("blending")
+        blended = delivery.blend()
+        workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
+        board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended))
+        observer.phase("exporting the model")
+        model = delivery.export(blended)
+        observer.phase("predicting the test table")
+        submission = delivery.submit(blended, model)
+        observer.phase("logging to MLflow")
+        self.register(blended, model)
+        paths = ResultPaths(
+            folder=self.folder, store=workspace.experiment.store, leaderboard=board, submission=submission, model=model
+        )
+        result = self._result(blended, paths)
+        self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
+        delivery.keep_bundles(blended)
+        workspace.ledger.record_delivery(self.number, delivery.key())
+        return result
+
+    def register(self, blended: BlendResult, model: Path) -> None:
+        """Hand the model to the registry, and wait a little for it."""
+        workspace = self.workspace
+        exported = ModelExported(
+            sweep=self.number,
+            experiment=workspace.experiment.name,
+            folder=model,
+            metric=workspace.metric.name,
+            direction=workspace.metric.direction,
+            score=blended.nested,
+            data_key=workspace.dataset.key,
+            plan_key=workspace.plan.key,
+        )
+        self.projector.wait(workspace.ledger.append(exported), TRACKING_SECONDS)
+
+    def _result(self, blended: BlendResult, paths: ResultPaths) -> SweepResult:
+        workspace, experiment = self.workspace, self.workspace.experiment
+        return SweepResult(
+            experiment=experiment.name,
+            sweep=self.number,
+            title=self.title,
+            metric=workspace.metric.name,
+            direction=workspace.metric.direction,
+            scores=Scores.of(blended),
+            method=blended.method,
+            members=blended.members,
+            trials={study.family: workspace.ledger.counts(study.id) for study in workspace.studies},
+            seconds=time.monotonic() - self.began,
+            seed=experiment.config.seed,
+            data_key=workspace.dataset.key,
+            plan_key=workspace.plan.key,
+            paths=paths,
+            tracking_uri=tracking_uri(experiment.config.tracking, experiment.store),
+            versions=self.versions,
+        )
+
+
+@contextlib.contextmanager
+def _sweep(workspace: Workspace, began: float) -> Iterator[Sweep]:
+    """Open a sweep and show it in MLflow while it lasts; however the block ends, the ledger and MLflow say so."""
+    experiment, ledger = workspace.experiment, workspace.ledger
+    number = ledger.open_sweep(experiment.name)
+    title = f"{number:04d} {experiment.name} {datetime.now(UTC):%Y-%m-%d}"
+    versions = provenance(experiment.root)
+    ledger.append(
+        SweepStarted(
+            sweep=number,
+            experiment=experiment.name,
+            title=title,
+            metric=workspace.metric.name,
+            direction=workspace.metric.direction,
+            monitor=monitored(workspace.metric).name,
+            seed=experiment.config.seed,
+            config=jsonable(experiment.config),
+            data_key=workspace.dataset.key,
+            plan_key=workspace.plan.key,
+            splits=workspace.plan.splits,
+            provenance=versions,
+        )
+    )
+    config = experiment.config.tracking
+    projector = start_projector(
+        ledger, experiment.store, tracking_uri(config, experiment.store), tensorboard=config.tensorboard
+    )
+    sweep = Sweep(number, title, workspace, projector, began, versions)
+    try:
+        yield sweep
+    except KeyboardInterrupt as error:
+        ledger.close_sweep(SweepFinished(sweep=number, state="interrupted", message=type(error).__name__))
+        raise
+    except BaseException as error:
+        ledger.close_sweep(SweepFinished(sweep=number, state="failed", message=str(error)[:2000]))
+        raise
+    else:
+        ledger.close_sweep(SweepFinished(sweep=number, state="complete", artifacts=sweep.artifacts))
+    finally:
+        projector.close(TRACKING_SECONDS)
