@@ -55,7 +55,7 @@ def test_curves_of_every_split_and_their_mean(root: Path) -> None:
 
 def test_values_and_score_are_hparams(root: Path) -> None:
     folder = root / "lightgbm#0000" / "hparams"
-    assert set(scalars(folder)) == {"score", "score_se", "fit_s"}
+    assert set(scalars(folder)) == {"score", "score_se"}
     assert scalars(folder)["score"] == [(0, pytest.approx(0.8))]
     contents = {value.tag: value.metadata.plugin_data.content for _, value in read(folder)}
     start = contents[metadata.SESSION_START_INFO_TAG]

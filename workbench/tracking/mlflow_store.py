@@ -14,6 +14,10 @@ from workbench.tracking.locks import file_lock
 from workbench.tracking.uri import sqlite_file
 
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Opens the experiment in the user interface as model training; without it, it is taken for an agent's."""
+
+
 def open_client(uri: str, store: Path) -> MlflowClient:
     """Return a client whose store exists.
 
@@ -40,7 +44,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str, store: Path) -> str
     if found is None:
         local = not uri.startswith(("http:", "https:", "databricks"))
         location = (store / "mlartifacts").resolve().as_uri() if local else None
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=KIND))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)

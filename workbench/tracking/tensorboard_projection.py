@@ -79,7 +79,7 @@ def _write(file: Path, at: datetime, found: Mapping[str, Curve], values: Mapping
 
 
 def _scores(result: TrialResult) -> dict[str, Curve]:
-    return {name: [(0, float(getattr(result, name)))] for name in ("score", "score_se", "fit_s")}
+    return {name: [(0, float(getattr(result, name)))] for name in ("score", "score_se")}
 
 
 def _replace(partial: Path, folder: Path) -> None:
