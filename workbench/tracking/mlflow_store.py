@@ -13,9 +13,8 @@ from mlflow import MlflowClient
 from workbench.tracking.locks import file_lock
 from workbench.tracking.uri import sqlite_file
 
-
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Opens the experiment in the user interface as model training; without it, it is taken for an agent's."""
+"""The kind that MLflow's user interface otherwise guesses. (Its switch GenAI | Model training is the browser's own.)"""
 
 
 def open_client(uri: str, store: Path) -> MlflowClient:
