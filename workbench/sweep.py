@@ -21,6 +21,7 @@ from workbench.search_stage import Budget, has_work, search
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
 from workbench.tracking.projector import Projector, start_projector
 from workbench.tracking.provenance import provenance
+from workbench.tracking.receipt import Receipt, read_receipt
 from workbench.tracking.uri import tracking_uri
 from workbench.types import BlendResult, jsonable
 from workbench.workspace import Workspace, open_workspace
@@ -171,18 +172,19 @@ class Sweep:
         observer.phase("predicting the test table")
         submission = delivery.submit(blended, model)
         observer.phase("logging to MLflow")
-        self.register(blended, model)
+        receipt = self.register(blended, model)
+        observer.notice(_registered(receipt))
         paths = ResultPaths(
             folder=self.folder, store=workspace.experiment.store, leaderboard=board, submission=submission, model=model
         )
-        result = self._result(blended, paths)
+        result = self._result(blended, paths, receipt)
         self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
         delivery.keep_bundles(blended)
         workspace.ledger.record_delivery(self.number, delivery.key())
         return result
 
-    def register(self, blended: BlendResult, model: Path) -> None:
-        """Hand the model to the registry, and wait a little for it."""
+    def register(self, blended: BlendResult, model: Path) -> Receipt | None:
+        """Hand the model to the registry, and wait a little for it; ``None`` where it has not answered by then."""
         workspace = self.workspace
         exported = ModelExported(
             sweep=self.number,
@@ -195,8 +197,9 @@ class Sweep:
             plan_key=workspace.plan.key,
         )
         self.projector.wait(workspace.ledger.append(exported), TRACKING_SECONDS)
+        return read_receipt(model)
 
-    def _result(self, blended: BlendResult, paths: ResultPaths) -> SweepResult:
+    def _result(self, blended: BlendResult, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
         workspace, experiment = self.workspace, self.workspace.experiment
         return SweepResult(
             experiment=experiment.name,
@@ -214,8 +217,15 @@ class Sweep:
             plan_key=workspace.plan.key,
             paths=paths,
             tracking_uri=tracking_uri(experiment.config.tracking, experiment.store),
+            mlflow_run_id=receipt.sweep_run_id if receipt else None,
             versions=self.versions,
         )
+
+
+def _registered(receipt: Receipt | None) -> str:
+    if receipt is None:
+        return "MLflow has not answered yet; what it lacks is logged by the next run"
+    return f"registered as '{receipt.model}': {receipt.decision}"
 
 
 @contextlib.contextmanager

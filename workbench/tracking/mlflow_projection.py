@@ -31,7 +31,8 @@ from workbench.tracking.mlflow_store import experiment_id, open_client
 from workbench.tracking.naming import flat, param_names
 from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
-from workbench.tracking.registration import register
+from workbench.tracking.receipt import Receipt, write_receipt
+from workbench.tracking.registration import register, registered_name
 from workbench.types import TrialResult, trial_name
 
 SWEEP_STATUS = {"complete": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
@@ -193,7 +194,16 @@ class MlflowProjection:
         blends = self._runs.search(experiment, {"wb.kind": "blend", "wb.sweep": _number(event.sweep)})
         mine = {_position(run): run for run in blends if self._is_mine(run) and _position(run) < position}
         blend = mine[max(mine)] if mine else None
-        register(self._client, experiment, blend, key, event)
+        decision = register(self._client, experiment, blend, key, event)
+        _, sweep = self._sweep(event.sweep)
+        receipt = Receipt(
+            tracking_uri=self._uri,
+            sweep_run_id=sweep.info.run_id,
+            blend_run_id=blend.info.run_id if blend else None,
+            model=registered_name(event.experiment),
+            decision=decision,
+        )
+        write_receipt(event.folder, receipt)
 
     # --- finding -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,206 @@
+"""What a sweep leaves behind, and how it goes on after anything."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench
+from tests.sweep.conftest import YAML, make_experiment
+from workbench.delivery.result import read_result
+from workbench.errors import DataError, FactoryError, NothingToDeliver
+from workbench.store.database import sqlite_url
+from workbench.store.ledger import Ledger
+from workbench.sweep import stored_leaderboard, submit
+
+# One process for all, so that the finished sweep is made once.
+pytestmark = pytest.mark.xdist_group("sweep")
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "workbench.cli", *map(str, arguments)]
+
+
+def trials(folder):
+    """Return (family, number, state, values, score) of every trial of a ledger."""
+    ledger = Ledger.open(sqlite_url(folder / ".workbench" / "ledger.db"))
+    try:
+        return [
+            (t.family, t.number, t.state, t.values, t.result.score if t.result else None)
+            for study in (1, 2)
+            for t in ledger.trials(study)
+        ]
+    finally:
+        ledger.close()
+
+
+def mlflow_runs(folder):
+    connection = sqlite3.connect(folder / ".workbench" / "mlflow.db")
+    try:
+        return connection.execute("SELECT name, status FROM runs ORDER BY name").fetchall()
+    finally:
+        connection.close()
+
+
+def test_the_submission_covers_the_test_table(done):
+    frame = pd.read_csv(done.result.paths.submission)
+    test = pd.read_csv(done.folder / "test.csv")
+    assert list(frame.columns) == ["id", "y"]
+    assert frame["id"].tolist() == test["id"].tolist()
+    assert frame["y"].between(0, 1).all()
+    assert frame["y"].std() > 0.05
+
+
+def test_result_json_says_what_the_sweep_came_to(done):
+    result = read_result(done.result.paths.folder / "result.json")
+    assert result == done.result
+    raw = json.loads((done.result.paths.folder / "result.json").read_text())
+    assert raw["version"] == 1
+    assert sum(member["weight"] for member in raw["members"]) == pytest.approx(1.0)
+    assert raw["trials"] == {"dummy": {"complete": 1}, "lightgbm": {"complete": 4}}
+    assert raw["scores"]["in_sample"] <= raw["scores"]["best_single"] + 1e-12
+    assert raw["mlflow_run_id"]
+
+
+def test_the_blend_and_the_base_are_on_the_leaderboard(done):
+    rows = stored_leaderboard(workbench.Experiment.from_folder(done.folder), per_family=4)
+    assert {row.family for row in rows} == {"blend", "dummy", "lightgbm"}
+    assert len([row for row in rows if row.family == "lightgbm"]) == 4
+    (base,) = [row for row in rows if row.family == "dummy"]
+    assert base.place == len(rows)
+
+
+def test_every_trial_is_a_nested_finished_run_in_mlflow(done):
+    names = [f"lightgbm#{n:04d}" for n in range(4)] + ["dummy#0000", "0001.blend nelder_mead", done.result.title]
+    assert mlflow_runs(done.folder) == [(name, "FINISHED") for name in sorted(names)]
+
+
+def test_the_model_predicts_the_submission_again_row_by_row_and_shuffled(done, tmp_path):
+    test = pd.read_csv(done.folder / "test.csv")
+    expected = pd.read_csv(done.result.paths.submission).set_index("id")["y"]
+    shuffled = test.sample(frac=1, random_state=1)[["kind", "id", "b", "a"]].assign(extra="x")
+    parts = {"shuffled": shuffled, "one": test.iloc[[7]], "gap": test.iloc[[3]].assign(b=np.nan)}
+    for name, part in parts.items():
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+        model, rows, out = done.result.paths.model, tmp_path / f"{name}.csv", tmp_path / f"{name}-out.csv"
+        subprocess.run(command("predict", model, rows, "-o", out), check=True, capture_output=True)
+        predicted = pd.read_csv(out).set_index("id")["y"]
+        assert predicted.index.tolist() == part["id"].tolist()
+        if name != "gap":
+            np.testing.assert_allclose(predicted, expected.loc[predicted.index], rtol=1e-5)
+
+
+def test_a_finished_sweep_run_again_does_nothing(done):
+    before = (trials(done.folder), mlflow_runs(done.folder))
+    began = time.monotonic()
+    assert workbench.run(str(done.folder)) == done.result
+    assert time.monotonic() - began < 5.0
+    assert (trials(done.folder), mlflow_runs(done.folder)) == before
+
+
+def test_more_trials_are_added_and_a_new_sweep_delivers(done, tmp_path):
+    folder = shutil.copytree(done.folder, tmp_path / "small")
+    result = workbench.run(str(folder), more=1)
+    assert result.sweep == 2
+    assert result.trials == {"dummy": {"complete": 1}, "lightgbm": {"complete": 5}}
+    assert trials(folder)[:5] == trials(done.folder)[:5]
+
+
+def test_submit_delivers_from_what_is_stored(done, tmp_path):
+    folder = shutil.copytree(done.folder, tmp_path / "small")
+    result = submit(workbench.Experiment.from_folder(folder, ["ensemble.per_family=1"]))
+    assert len(result.members) == 1
+    assert result.paths.submission.exists()
+    assert trials(folder) == trials(done.folder)
+
+
+def test_the_same_seed_gives_the_same_leaderboard(done, tmp_path):
+    folder = make_experiment(tmp_path / "small")
+    result = workbench.run(str(folder))
+    assert trials(folder) == trials(done.folder)
+    assert result.scores == done.result.scores
+    assert [m.model_dump() for m in result.members] == [m.model_dump() for m in done.result.members]
+    assert result.paths.submission.read_text() == done.result.paths.submission.read_text()
+
+
+def test_a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path):
+    folder = make_experiment(tmp_path / "small")
+    killed = subprocess.Popen(command("run", folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in killed.stdout:
+        if line.startswith("lightgbm#0001"):
+            break
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    assert len(trials(folder)) < len(trials(done.folder))
+    again = subprocess.run(command("run", folder), capture_output=True, text=True, check=True)
+    assert "lightgbm#0003" in again.stdout
+    assert "lightgbm#0000 complete" not in again.stdout
+    assert trials(folder) == trials(done.folder)
+    status = dict(mlflow_runs(folder))
+    assert "RUNNING" not in status.values()
+    assert sorted(name for name in status if "#" in name) == ["dummy#0000"] + [f"lightgbm#{n:04d}" for n in range(4)]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_sweep_says_so_and_gives_its_trials_back(tmp_path, number, code):
+    folder = make_experiment(tmp_path / "small", YAML.replace("trials: 4", "trials: 200"))
+    process = subprocess.Popen(command("run", folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("lightgbm#0000"):
+            break
+    began = time.monotonic()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert time.monotonic() - began < 25.0
+    assert "run the same command again to go on" in stderr
+    assert {state for _, _, state, _, _ in trials(folder)} <= {"complete", "queued"}
+    assert "RUNNING" not in dict(mlflow_runs(folder)).values()
+
+
+def test_a_time_budget_is_kept_and_delivers(tmp_path):
+    folder = make_experiment(tmp_path / "small", YAML.replace("trials: 4", "trials: 100000"))
+    result = workbench.run(str(folder), seconds=40.0)
+    assert result.seconds < 60.0
+    assert result.paths.submission.exists()
+    assert 1 < sum(result.trials["lightgbm"].values()) < 100_000
+
+
+def test_a_factory_that_cannot_be_used_is_told_before_anything_is_searched(tmp_path):
+    folder = make_experiment(tmp_path / "small", YAML.replace("lightgbm", "'factories:broken'"))
+    (folder / "factories.py").write_text("def broken(hp):\n    return hp.Int('depth', 1, 5) / 0\n")
+    with pytest.raises(FactoryError, match=r"family 'broken'.*ZeroDivisionError") as error:
+        workbench.run(str(folder))
+    assert "factories.py" in str(error.value)
+    assert trials(folder) == []
+
+
+def test_a_mistake_in_the_data_is_told_before_a_store_is_made(tmp_path):
+    folder = make_experiment(tmp_path / "small")
+    frame = pd.read_csv(folder / "train.csv")
+    frame.assign(y=1).to_csv(folder / "train.csv", index=False)
+    with pytest.raises(DataError, match="'y'"):
+        workbench.run(str(folder))
+    assert not (folder / ".workbench").exists()
+
+
+def test_nothing_complete_is_nothing_to_deliver(tmp_path):
+    folder = make_experiment(tmp_path / "small", YAML.replace("[dummy, lightgbm]", "['factories:late']"))
+    (folder / "factories.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Late(LogisticRegression):\n"
+        "    def fit(self, X, y, sample_weight=None):\n"
+        "        raise ValueError('too late')\n"
+        "def late(hp):\n    hp.Int('x', 0, 9)\n    return Late()\n"
+    )
+    with pytest.raises((NothingToDeliver, FactoryError), match=r"no trial is complete|too late"):
+        workbench.run(str(folder))
