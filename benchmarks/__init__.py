@@ -1,0 +1,1 @@
+"""Measurements of the workbench against targets: ``python -m benchmarks.NAME``."""
