@@ -31,12 +31,13 @@ from workbench.delivery.requirements import requirements
 from workbench.delivery.signature import example_rows, signature
 from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
 from workbench.store.vault import Vault
+from workbench.tracking.environment import ENVIRONMENT
 from workbench.types import BlendResult, FamilyRef, MemberRef, Schema, Value
 
 QUIET = {
+    **ENVIRONMENT,
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy the lock file of whatever project the folder belongs to
-    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 """Environment of processes that write or load models, unless set otherwise."""
 
@@ -169,16 +170,9 @@ def _take_code(staged: Path, bundle: Path, roots: dict[Path, str], code_root: Pa
 
 
 def _backend(staged: Path, members: Sequence[FrozenMember]) -> str | None:
-    """Return the one Keras backend of the members.
-
-    Raises:
-        StoreError: They were trained on different ones, and a process can have only one.
-    """
-    abouts = {m.trial.trial: bundle_about(staged / m.folder / "split0") for m in members}
-    found = {trial: about["backend"] for trial, about in abouts.items() if about["kind"] == "keras"}
-    if len(set(found.values())) > 1:
-        raise StoreError(f"members of different Keras backends cannot predict in one process: {found}")
-    return next(iter(found.values()), None)
+    """Return the Keras backend of the heaviest member that has one; stored weights fit any."""
+    abouts = [bundle_about(staged / member.folder / "split0") for member in members]
+    return next((str(about["backend"]) for about in abouts if about["kind"] == "keras"), None)
 
 
 def _requirements(staged: Path, about: BlendFile) -> list[str]:

@@ -7,6 +7,8 @@ members' fold bundles) and ``code/<n>/`` (the experiment's own modules that thei
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,17 +71,17 @@ class FrozenBlend:
 
     @classmethod
     def open(cls, folder: Path) -> FrozenBlend:
-        """Load everything; Keras is imported with the members' backend, and only if one of them needs it.
+        """Load everything.
+
+        Keras is imported only if a member needs it, and with its backend. Where it has been imported already it stays:
+        stored weights fit any backend, and predictions then agree to single precision.
 
         Raises:
             StoreError: A file is absent, damaged, or of a newer version.
-            ConfigError: Keras already runs on another backend in this process.
         """
-        from workbench.training.build import use_backend
-
         about = _read(folder / MEMBERS, BlendFile)
-        if about.backend is not None:
-            use_backend("tensorflow" if about.backend == "tensorflow" else "jax")
+        if about.backend is not None and "keras" not in sys.modules:
+            os.environ["KERAS_BACKEND"] = about.backend
         return cls(
             schema=_read(folder / SCHEMA, Schema),
             layout=_read(folder / LAYOUT, OutputLayout),
