@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -98,9 +99,13 @@ def show_result(console: Console, result: SweepResult) -> None:
         "result": paths.folder / "result.json",
         "MLflow": result.tracking_uri,
     }
-    table = Table.grid(padding=(0, 2))
     for name, place in places.items():
         if place is not None:
-            table.add_row(Text(name, style="dim"), Text(str(place), overflow="fold"))
-    console.print(table)
+            console.print(Text.assemble((f"{name:<11}", "dim"), _short(str(place))), soft_wrap=True)
     console.print(Text(f"done in {format_duration(result.seconds)}; look at it with: workbench ui", style="dim"))
+
+
+def _short(place: str) -> str:
+    """Return a path as seen from the current folder, where that is shorter."""
+    here = f"{Path.cwd()}/"
+    return place.removeprefix(here)

@@ -15,6 +15,7 @@ from workbench.types import BlendResult, Direction, TrialResult, Value, trial_na
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 BASE = "dummy"
 """The family that everything must beat."""
@@ -104,23 +105,34 @@ def read_csv(path: Path) -> tuple[Row, ...]:
 
 def render(rows: Sequence[Row], *, title: str, metric: str, direction: Direction) -> Table:
     """Return the rows as a Rich table."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    better = "less" if direction == "minimize" else "more"
     table = Table(
-        title=Text(title),
-        caption=f"{metric}, {better} is better: out-of-fold mean ± standard error; the blend's is nested",
+        title=Text(title), caption=_caption(rows, metric, direction), box=box.SIMPLE_HEAD, caption_justify="left"
     )
-    for heading in ("#", "model", metric, "±", "in-sample", "weight", "fit s"):
+    for heading in ("#", "model", metric, "±", "weight", "fit s"):
         table.add_column(Text(heading), justify="left" if heading == "model" else "right", no_wrap=True)
-    table.add_column("note")
+    table.add_column("")
     for row in rows:
-        cells = [_number(row.score), _number(row.score_se, 2), _number(row.in_sample), _number(row.weight, 3)]
+        cells = [_number(row.score), _number(row.score_se, 2), _number(row.weight, 3)]
         seconds = "" if row.fit_s is None else f"{row.fit_s:.1f}"
         style = "bold" if row.family == "blend" else None
         table.add_row(str(row.place), Text(row.name), *cells, seconds, Text(row.note), style=style)
     return table
+
+
+def _caption(rows: Sequence[Row], metric: str, direction: Direction) -> Text:
+    """Return what the numbers are: the in-sample score of the blend is told as what it is."""
+    from rich.text import Text
+
+    better = "less" if direction == "minimize" else "more"
+    lines = [f"{metric}, {better} is better; out-of-fold mean ± standard error over splits"]
+    for row in rows:
+        if row.in_sample is not None:
+            lines.append(f"the blend's score is nested; in-sample (optimistic) it has {_number(row.in_sample)}")
+    return Text("\n".join(lines))
 
 
 def _ranking(direction: Direction) -> Rank:
@@ -138,8 +150,8 @@ def _best(entries: Sequence[Entry], rank: Rank, count: int) -> set[tuple[str, in
 
 def _note(family: str, score: float, base: float | None, rank: Rank) -> str:
     if family == BASE:
-        return "the base to beat"
-    return "does not beat dummy" if base is not None and rank(score) >= rank(base) else ""
+        return "base"
+    return "below base" if base is not None and rank(score) >= rank(base) else ""
 
 
 def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
