@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
+
+Shape = tuple[int | None, ...]
+
+
+def fan_in(width: int) -> keras.initializers.Initializer:
+    """Return the uniform initialiser of ``1 / sqrt(width)`` that TabM and RealMLP start their weights with."""
+    return keras.initializers.RandomUniform(-(width**-0.5), width**-0.5)
 
 
 @keras.saving.register_keras_serializable("workbench")
@@ -22,28 +30,27 @@ class PeriodicEmbedding(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.frequencies, self.width, self.sigma = frequencies, width, sigma
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the weights."""
-        columns = input_shape[-1]
+        columns, frequencies, mapped = input_shape[-1], self.frequencies, self.width - 1
         normal = keras.initializers.RandomNormal(stddev=self.sigma)
         uniform = keras.initializers.RandomUniform(-0.5, 0.5)
-        linear = keras.initializers.RandomUniform(-(self.frequencies**-0.5), self.frequencies**-0.5)
-        self.frequency = self.add_weight(shape=(columns, self.frequencies), initializer=normal, name="frequency")
-        self.phase = self.add_weight(shape=(columns, self.frequencies), initializer=uniform, name="phase")
-        shape = (columns, self.frequencies, self.width - 1)
-        self.kernel = self.add_weight(shape=shape, initializer=linear, name="kernel")
-        self.bias = self.add_weight(shape=(columns, self.width - 1), initializer="zeros", name="bias")
+        self.frequency = self.add_weight(shape=(columns, frequencies), initializer=normal, name="frequency")
+        self.phase = self.add_weight(shape=(columns, frequencies), initializer=uniform, name="phase")
+        shape = (columns, frequencies, mapped)
+        self.kernel = self.add_weight(shape=shape, initializer=fan_in(frequencies), name="kernel")
+        self.bias = self.add_weight(shape=(columns, mapped), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
         """Embed ``(rows, p)``."""
         x = ops.expand_dims(x, -1)
-        waves = ops.cos(2 * 3.141592653589793 * (x * self.frequency + self.phase))
+        waves = ops.cos(2 * math.pi * (x * self.frequency + self.phase))
         # (p, rows, f) @ (p, f, w): one matrix product for each column.
         mapped = ops.transpose(ops.matmul(ops.transpose(waves, (1, 0, 2)), self.kernel), (1, 0, 2)) + self.bias
         both = ops.concatenate([x, mapped], axis=-1)
         return ops.reshape(both, (-1, both.shape[1] * self.width))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return ``(rows, p * width)``."""
         columns = input_shape[-1]
         return (input_shape[0], None if columns is None else columns * self.width)
@@ -51,3 +58,99 @@ class PeriodicEmbedding(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "frequencies": self.frequencies, "width": self.width, "sigma": self.sigma}
+
+
+@keras.saving.register_keras_serializable("workbench")
+class MembersDense(keras.layers.Layer):  # type: ignore[misc]
+    """A dense layer that ensemble members share, each with scales and a bias of its own.
+
+    BatchEnsemble (Wen et al., 2020) as TabM uses it (Gorishniy et al., 2025, "TabM: advancing tabular deep learning
+    with parameter-efficient ensembling"): ``((x * r) @ kernel) * s + b``. Only the first layer's ``r`` differs between
+    the members at the start: random signs, which is what makes them different models. Input ``(rows, members or 1,
+    features)``, output ``(rows, members, units)``.
+    """
+
+    def __init__(self, members: int, units: int, first: bool = False, **kwargs: Any) -> None:
+        """Take the number of members, the width, and whether this is the layer that tells the members apart."""
+        super().__init__(**kwargs)
+        self.members, self.units, self.first = members, units, first
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights."""
+        width = int(input_shape[-1] or 0)
+        signs = _random_signs if self.first and self.members > 1 else "ones"
+        start = fan_in(width)
+        self.scale_in = self.add_weight(shape=(self.members, width), initializer=signs, name="scale_in")
+        self.kernel = self.add_weight(shape=(width, self.units), initializer=start, name="kernel")
+        self.scale_out = self.add_weight(shape=(self.members, self.units), initializer="ones", name="scale_out")
+        self.bias = self.add_weight(shape=(self.members, self.units), initializer=start, name="bias")
+
+    def call(self, x: Any) -> Any:
+        """Map ``(rows, members or 1, features)``."""
+        return ops.matmul(x * self.scale_in, self.kernel) * self.scale_out + self.bias
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return ``(rows, members, units)``."""
+        return (input_shape[0], self.members, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "members": self.members, "units": self.units, "first": self.first}
+
+
+@keras.saving.register_keras_serializable("workbench")
+class MembersHead(keras.layers.Layer):  # type: ignore[misc]
+    """A linear output for each member, nothing shared. Input ``(rows, members, features)``."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        """Take the number of outputs of each member."""
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights."""
+        _, members, width = input_shape
+        start = fan_in(int(width or 0))
+        self.kernel = self.add_weight(shape=(members, width, self.units), initializer=start, name="kernel")
+        self.bias = self.add_weight(shape=(members, self.units), initializer=start, name="bias")
+
+    def call(self, x: Any) -> Any:
+        """Map to ``(rows, members, units)``."""
+        return ops.einsum("nkd,kdu->nku", x, self.kernel) + self.bias
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return ``(rows, members, units)``."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("workbench")
+class MembersModel(keras.Model):  # type: ignore[misc]
+    """A model whose output tensor is ``(rows, members, outputs)``: trained member by member, predicting their mean.
+
+    The loss is the mean over the members, not the loss of their mean: members that only had to be right together
+    would not be an ensemble (Gorishniy et al., 2025, section 3).
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return every member's output in training, else their mean ``(rows, outputs)``."""
+        outputs = super().call(inputs, training=training, mask=mask)
+        return outputs if training else ops.mean(outputs, axis=1)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return the mean loss over rows and members."""
+        if len(y_pred.shape) == 3:
+            members, outputs = y_pred.shape[1:]
+            y_pred = ops.reshape(y_pred, (-1, outputs))
+            y = ops.repeat(y, members, axis=0)
+            sample_weight = None if sample_weight is None else ops.repeat(sample_weight, members, axis=0)
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
+
+def _random_signs(shape: Shape, dtype: Any = None) -> Any:
+    return ops.sign(keras.initializers.RandomUniform(-1.0, 1.0)(shape, dtype=dtype))

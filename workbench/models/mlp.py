@@ -1,4 +1,9 @@
-"""The deep family: embeddings, residual dense blocks, AdamW."""
+"""The deep family: embeddings, residual dense blocks, an ensemble in one model, AdamW.
+
+The defaults were chosen by out-of-fold scores on six data sets (binary and regression, 442 to 32,561 rows). What made
+the difference, in this order: members that share their kernels (TabM, Gorishniy et al., 2025), and periodic embeddings
+of numbers for large tables, where the plain numbers are better for small ones.
+"""
 
 from __future__ import annotations
 
@@ -13,63 +18,81 @@ if TYPE_CHECKING:
 
 FAMILY = Family(build="workbench.models.mlp:build", preparation="scaled", version=1, neural=True)
 
+MANY_ROWS = 5000
+"""From here on frequencies can be learned; with less they are noise that is fitted."""
+
 
 def build(hp: HyperParameters, problem: Problem) -> Recipe:
-    """Return a compiled model and how it is trained."""
+    """Return a compiled model and how it is trained.
+
+    The ranges follow Gorishniy et al. (2021, "Revisiting deep learning models for tabular data") and TabM's appendix.
+    """
     import keras
 
-    x = _features(hp, problem)
-    width = hp.Int("width", 32, 512, sampling="log", default=128)
-    activation = hp.Choice("activation", ["gelu", "relu", "silu"], default="silu")
-    dropout = hp.Float("dropout", 0.0, 0.5, default=0.1)
-    norm = hp.Choice("norm", ["none", "layer", "batch"], default="none")
-    x = keras.layers.Dense(width)(x)
-    for _ in range(hp.Int("depth", 1, 4, default=2)):
-        x = _block(x, width, activation, dropout, norm)
-    x = keras.layers.Activation(activation)(_normalised(x, norm))
-    rate = hp.Float("lr", 1e-4, 1e-2, sampling="log", default=2e-3)
-    decay = hp.Float("weight_decay", 1e-6, 1e-1, sampling="log", default=1e-2)
-    optimizer = keras.optimizers.AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0)
-    return Recipe(
-        model=problem.model(x, optimizer=optimizer),
-        batch_size=hp.Choice("batch_size", [32, 64, 128, 256, 512], default=_batch(problem.rows)),
-        epochs=60,
-        patience=12,
-        schedule="cosine",
+    from workbench.models.layers import MembersModel
+
+    hidden = _hidden(hp, problem, _features(hp, problem))
+    model = MembersModel(problem.inputs, _outputs(problem, hidden))
+    rate = hp.Float("lr", 3e-4, 2e-2, sampling="log", default=3e-3)
+    decay = hp.Float("weight_decay", 1e-4, 1.0, sampling="log", default=1e-2)
+    model.compile(
+        optimizer=keras.optimizers.AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss
     )
+    batch = hp.Choice("batch_size", [32, 64, 128, 256, 512], default=_batch(problem.rows))
+    return Recipe(model=model, batch_size=batch, epochs=40, patience=12, schedule="cosine")
 
 
 def _features(hp: HyperParameters, problem: Problem) -> Any:
     import keras
 
-    numbers = hp.Choice("numbers", ["plain", "periodic"], default="periodic") if problem.schema.numeric else "plain"
+    if not problem.schema.numeric:
+        return problem.encode(hp)
+    numbers = hp.Choice("numbers", ["plain", "periodic"], default=_by_rows(problem, "plain", "periodic"))
     if numbers == "plain":
         return problem.encode(hp)
     from workbench.models.layers import PeriodicEmbedding
 
     with hp.conditional_scope("numbers", ["periodic"]):
-        sigma = hp.Float("sigma", 0.01, 1.0, sampling="log", default=0.1)
-    parts = [PeriodicEmbedding(frequencies=16, width=4, sigma=sigma)(problem.inputs["numeric"])]
+        sigma = hp.Float("sigma", 0.05, 10.0, sampling="log", default=2.0)
+        frequencies = hp.Int("frequencies", 8, 48, step=8, default=32)
+    parts = [PeriodicEmbedding(frequencies, 8, sigma)(problem.inputs["numeric"])]
     if problem.schema.categorical:
         width = hp.Int("embedding", 2, 32, default=8, sampling="log")
         parts.append(keras.layers.Flatten()(problem.embedded(width)))
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
 
 
-def _block(x: Any, width: int, activation: str, dropout: float, norm: str) -> Any:
+def _hidden(hp: HyperParameters, problem: Problem, x: Any) -> Any:
+    """Return ``(rows, members, width)``."""
     import keras
 
-    inner = keras.layers.Activation(activation)(_normalised(x, norm))
-    inner = keras.layers.Dropout(dropout)(inner)
-    return keras.layers.Add()([x, keras.layers.Dense(width)(inner)])
+    from workbench.models.layers import MembersDense
+
+    members = hp.Choice("members", [1, 4, 8, 16], default=_by_rows(problem, 8, 4))
+    width = hp.Int("width", 32, 512, sampling="log", default=128)
+    activation = hp.Choice("activation", ["relu", "silu", "gelu"], default="relu")
+    dropout = hp.Float("dropout", 0.0, 0.5, default=0.1)
+    norm = hp.Choice("norm", ["none", "layer"], default="none")
+    x = keras.layers.Reshape((1, x.shape[-1]))(x)
+    x = MembersDense(members, width, first=True)(x)
+    x = keras.layers.Dropout(dropout)(keras.layers.Activation(activation)(x))
+    for _ in range(hp.Int("depth", 1, 5, default=3) - 1):
+        inner = keras.layers.LayerNormalization()(x) if norm == "layer" else x
+        inner = keras.layers.Activation(activation)(MembersDense(members, width)(inner))
+        x = keras.layers.Add()([x, keras.layers.Dropout(dropout)(inner)])
+    return x
 
 
-def _normalised(x: Any, norm: str) -> Any:
+def _outputs(problem: Problem, hidden: Any) -> Any:
     import keras
 
-    if norm == "layer":
-        return keras.layers.LayerNormalization()(x)
-    return keras.layers.BatchNormalization()(x) if norm == "batch" else x
+    from workbench.models.layers import MembersHead
+
+    return keras.layers.Activation(problem.activation, dtype="float32")(MembersHead(problem.outputs)(hidden))
+
+
+def _by_rows(problem: Problem, few: Any, many: Any) -> Any:
+    return few if problem.rows < MANY_ROWS else many
 
 
 def _batch(rows: int) -> int:

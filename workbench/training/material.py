@@ -98,7 +98,7 @@ class Material:
 
     def seed(self, split: int, purpose: str) -> int:
         """Return a seed of one split: never of the trial, so that equal configurations give equal results."""
-        return derive_seed(self.job.seed, self.plan.repeat(split), split, purpose)
+        return int(derive_seed(self.job.seed, self.plan.repeat(split), split, purpose))
 
     def splits(self, *, neural: bool) -> Iterator[Split]:
         """Yield the splits in plan order."""
