@@ -8,12 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from workbench.models.initializers import Constant, Normal, Signs, Uniform
+
 Shape = tuple[int | None, ...]
 
 
 def fan_in(width: int) -> keras.initializers.Initializer:
     """Return the uniform initialiser of ``1 / sqrt(width)`` that TabM and RealMLP start their weights with."""
-    return keras.initializers.RandomUniform(-(width**-0.5), width**-0.5)
+    return Uniform(width**-0.5)
 
 
 @keras.saving.register_keras_serializable("workbench")
@@ -33,13 +35,11 @@ class PeriodicEmbedding(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Shape) -> None:
         """Create the weights."""
         columns, frequencies, mapped = input_shape[-1], self.frequencies, self.width - 1
-        normal = keras.initializers.RandomNormal(stddev=self.sigma)
-        uniform = keras.initializers.RandomUniform(-0.5, 0.5)
-        self.frequency = self.add_weight(shape=(columns, frequencies), initializer=normal, name="frequency")
-        self.phase = self.add_weight(shape=(columns, frequencies), initializer=uniform, name="phase")
+        self.frequency = self.add_weight(shape=(columns, frequencies), initializer=Normal(self.sigma), name="frequency")
+        self.phase = self.add_weight(shape=(columns, frequencies), initializer=Uniform(0.5), name="phase")
         shape = (columns, frequencies, mapped)
         self.kernel = self.add_weight(shape=shape, initializer=fan_in(frequencies), name="kernel")
-        self.bias = self.add_weight(shape=(columns, mapped), initializer="zeros", name="bias")
+        self.bias = self.add_weight(shape=(columns, mapped), initializer=Constant(0.0), name="bias")
 
     def call(self, x: Any) -> Any:
         """Embed ``(rows, p)``."""
@@ -78,12 +78,11 @@ class MembersDense(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Shape) -> None:
         """Create the weights."""
         width = int(input_shape[-1] or 0)
-        signs = _random_signs if self.first and self.members > 1 else "ones"
-        start = fan_in(width)
+        signs = Signs() if self.first and self.members > 1 else Constant(1.0)
         self.scale_in = self.add_weight(shape=(self.members, width), initializer=signs, name="scale_in")
-        self.kernel = self.add_weight(shape=(width, self.units), initializer=start, name="kernel")
-        self.scale_out = self.add_weight(shape=(self.members, self.units), initializer="ones", name="scale_out")
-        self.bias = self.add_weight(shape=(self.members, self.units), initializer=start, name="bias")
+        self.kernel = self.add_weight(shape=(width, self.units), initializer=fan_in(width), name="kernel")
+        self.scale_out = self.add_weight(shape=(self.members, self.units), initializer=Constant(1.0), name="scale_out")
+        self.bias = self.add_weight(shape=(self.members, self.units), initializer=fan_in(width), name="bias")
 
     def call(self, x: Any) -> Any:
         """Map ``(rows, members or 1, features)``."""
@@ -109,10 +108,9 @@ class MembersHead(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Shape) -> None:
         """Create the weights."""
-        _, members, width = input_shape
-        start = fan_in(int(width or 0))
-        self.kernel = self.add_weight(shape=(members, width, self.units), initializer=start, name="kernel")
-        self.bias = self.add_weight(shape=(members, self.units), initializer=start, name="bias")
+        members, width = int(input_shape[1] or 0), int(input_shape[2] or 0)
+        self.kernel = self.add_weight(shape=(members, width, self.units), initializer=fan_in(width), name="kernel")
+        self.bias = self.add_weight(shape=(members, self.units), initializer=fan_in(width), name="bias")
 
     def call(self, x: Any) -> Any:
         """Map to ``(rows, members, units)``."""
@@ -150,7 +148,3 @@ class MembersModel(keras.Model):  # type: ignore[misc]
             y = ops.repeat(y, members, axis=0)
             sample_weight = None if sample_weight is None else ops.repeat(sample_weight, members, axis=0)
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-
-
-def _random_signs(shape: Shape, dtype: Any = None) -> Any:
-    return ops.sign(keras.initializers.RandomUniform(-1.0, 1.0)(shape, dtype=dtype))

@@ -96,11 +96,12 @@ class Problem:
         """Return embeddings of the categorical features, ``(rows, q, width)``."""
         import keras
 
+        from workbench.models.initializers import Normal
+
         sizes = np.asarray(self.schema.sizes, dtype=np.int32)
         offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
         codes = keras.ops.add(self.inputs["categorical"], offsets[None, :])
-        start = keras.initializers.RandomNormal(stddev=float(1.0 / np.sqrt(width)))
-        return keras.layers.Embedding(int(sizes.sum()), width, embeddings_initializer=start)(codes)
+        return keras.layers.Embedding(int(sizes.sum()), width, embeddings_initializer=Normal(width**-0.5))(codes)
 
     @property
     def activation(self) -> str:

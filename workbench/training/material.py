@@ -68,7 +68,7 @@ class Split:
     def cells(self) -> int:
         """Size of the training part: rows × columns."""
         table = self.prepared.table
-        return len(self.train) * (table.numeric.shape[1] + table.categorical.shape[1])
+        return len(self.train) * int(table.numeric.shape[1] + table.categorical.shape[1])
 
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Return the weights of some rows."""
@@ -98,7 +98,7 @@ class Material:
 
     def seed(self, split: int, purpose: str) -> int:
         """Return a seed of one split: never of the trial, so that equal configurations give equal results."""
-        return int(derive_seed(self.job.seed, self.plan.repeat(split), split, purpose))
+        return derive_seed(self.job.seed, self.plan.repeat(split), split, purpose)
 
     def splits(self, *, neural: bool) -> Iterator[Split]:
         """Yield the splits in plan order."""
