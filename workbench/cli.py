@@ -139,7 +139,7 @@ def doctor(
     store: Store = None,
 ) -> None:
     """Say what is installed and reachable, and what to do about what is wrong."""
-    from workbench.doctor import examine, show
+    from workbench.doctor.examination import examine, show
 
     experiment = None if folder is None else _experiment(folder, store, None, None)
     if not show(_console(), examine(experiment)):
@@ -154,7 +154,7 @@ def ui(
     tensorboard_port: Annotated[int, typer.Option(help="TensorBoard's port.")] = 6006,
 ) -> None:
     """Serve MLflow and TensorBoard on 127.0.0.1 until Ctrl-C."""
-    from workbench.ui import serve
+    from workbench.ui.serving import serve
 
     serve(_console(), _experiment(folder, store, None, None), port=port, tensorboard_port=tensorboard_port)
 

@@ -1,5 +1,1 @@
 """MLflow and TensorBoard of an experiment, on this machine only, as long as one looks at them."""
-
-from workbench.ui.serving import serve
-
-__all__ = ["serve"]

@@ -13,6 +13,7 @@ from workbench.ports import LOOPBACK
 from workbench.ui.commands import ServerCommand
 from workbench.ui.keeper import GRACE_SECONDS
 
+ANSWER_SECONDS = 5.0
 SHOWN_LINES = 12
 """Of a log, in an error."""
 
@@ -64,7 +65,7 @@ class Server:
             StoreError: it ended, or does not answer in time; the message has the end of its log.
         """
         deadline = time.monotonic() + seconds
-        while not self._answers():
+        while self.get(self.command.health) is None:
             self.check()
             if time.monotonic() > deadline:
                 raise StoreError(f"{self.command.name} does not answer after {seconds:.0f} s.{self._log()}")
@@ -80,14 +81,16 @@ class Server:
         if code is not None:
             raise StoreError(f"{self.command.name}'s server ended by itself (exit code {code}).{self._log()}")
 
-    def _answers(self) -> bool:
+    def get(self, path: str) -> bytes | None:
+        """Return what the server answers to a GET; ``None`` if it is no 200."""
         # http.client knows no proxies: none may stand between this machine and itself.
-        connection = http.client.HTTPConnection(LOOPBACK, self.command.port, timeout=5.0)
+        connection = http.client.HTTPConnection(LOOPBACK, self.command.port, timeout=ANSWER_SECONDS)
         try:
-            connection.request("GET", self.command.health)
-            return connection.getresponse().status == http.client.OK
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.read() if response.status == http.client.OK else None
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 

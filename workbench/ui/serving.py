@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
+from urllib.parse import urlencode
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from workbench.errors import Terminated, UserError
@@ -49,7 +50,7 @@ def serve(console: Console, experiment: Experiment, *, port: int = 5000, tensorb
             for server in servers:
                 stack.callback(server.release)
             _wait(console, servers)
-            _show_places(console, uri, servers)
+            _show_places(console, experiment.name, uri, servers)
             _watch(servers)
         except Terminated:
             raise
@@ -106,15 +107,23 @@ def _wait(console: Console, servers: list[Server]) -> None:
                 server.wait_until_ready(READY_SECONDS)
 
 
-def _show_places(console: Console, uri: str, servers: list[Server]) -> None:
-    table = Table.grid(padding=(0, 2))
-    if not any(server.command.name == "MLflow" for server in servers):
-        table.add_row("MLflow", Text(f"{without_password(uri)} (a server of its own)", overflow="fold"))
+def _show_places(console: Console, experiment: str, uri: str, servers: list[Server]) -> None:
+    places = {} if any(server.command.name == "MLflow" for server in servers) else {"MLflow": without_password(uri)}
     for server in servers:
-        table.add_row(server.command.name, Text(server.command.url, overflow="fold"))
-    console.print(table)
+        page = _runs_page(server, experiment) if server.command.name == "MLflow" else ""
+        places[server.command.name] = server.command.url + page
+    for name, place in places.items():
+        console.print(Text(f"{name:<13}{place}"), soft_wrap=True)  # a link that is broken into lines cannot be followed
     if servers:
         console.print(Text("Ctrl-C ends them", style="dim"))
+
+
+def _runs_page(mlflow: Server, experiment: str) -> str:
+    """Return the path of an experiment's runs; MLflow's own first page is about language models."""
+    answer = mlflow.get(f"/api/2.0/mlflow/experiments/get-by-name?{urlencode({'experiment_name': experiment})}")
+    found = {} if answer is None else json.loads(answer).get("experiment", {})
+    identifier = found.get("experiment_id")
+    return f"/#/experiments/{identifier}/runs?workflowType=machine_learning" if identifier else ""
 
 
 def _watch(servers: list[Server]) -> None:

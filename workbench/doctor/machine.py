@@ -1,0 +1,57 @@
+"""The machine: operating system, cores, memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from workbench.doctor.check import Check, gibibytes
+from workbench.execution.local import usable_cores
+
+ENOUGH_MEMORY = 1.5 * 2**30
+"""Bytes. A worker with Keras and JAX takes 0.8 GiB, MLflow's process and the driver 0.3 GiB each."""
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def machine_checks() -> Iterator[Check]:
+    """Look at the operating system, the cores and the memory."""
+    yield _system()
+    yield Check("machine", "cores", "ok", _cores())
+    yield _memory(*_available())
+
+
+def _system() -> Check:
+    found = f"{platform.system()} {platform.release()} on {platform.machine()}"
+    if sys.platform.startswith(("linux", "darwin")):
+        return Check("machine", "system", "ok", found)
+    return Check("machine", "system", "problem", found, "Use Linux, macOS, or Windows through WSL2.")
+
+
+def _cores() -> str:
+    usable, there = usable_cores(), os.cpu_count() or 1
+    return f"{usable} usable" + (f" of {there}" if usable < there else "")
+
+
+def _available() -> tuple[int, int]:
+    """Return available and total bytes; a container's limit counts where it is lower than the machine's."""
+    memory = psutil.virtual_memory()
+    try:
+        limit = int((CGROUP / "memory.max").read_text("ascii"))
+        used = int((CGROUP / "memory.current").read_text("ascii"))
+    except (OSError, ValueError):  # no container, or no limit
+        return memory.available, memory.total
+    return min(memory.available, max(limit - used, 0)), min(memory.total, limit)
+
+
+def _memory(available: int, total: int) -> Check:
+    found = f"{gibibytes(available)} available of {gibibytes(total)}"
+    if available >= ENOUGH_MEMORY:
+        return Check("machine", "memory", "ok", found)
+    remedy = "A Keras worker takes about 1 GiB: close other programs, or search boosted trees only."
+    return Check("machine", "memory", "warning", found, remedy)
