@@ -15,7 +15,7 @@ from workbench.store.ledger import Ledger
 from workbench.tracking.projector import replay
 from workbench.tracking.tensorboard_projection import TensorBoardProjection
 
-SWEEP = "0001 by hand 2026-11-20"
+SWEEP = "0001"
 
 
 @pytest.fixture

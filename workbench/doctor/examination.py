@@ -56,7 +56,7 @@ def _table(checks: list[Check]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold", ratio=1)
+    table.add_column(overflow="fold")
     area = ""
     for check in checks:
         if area and check.area != area:

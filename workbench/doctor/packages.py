@@ -35,8 +35,8 @@ def package_checks() -> Iterator[Check]:
     for name in SHOWN:
         requirement = needed.pop(canonicalize_name(name), None)
         if requirement is not None:
-            yield _package(requirement)
-    others = [_package(requirement) for requirement in needed.values()]
+            yield package_check(requirement)
+    others = [package_check(requirement) for requirement in needed.values()]
     yield from (check for check in others if check.status != "ok")
     well = sum(check.status == "ok" for check in others)
     yield Check("packages", "others", "ok", f"{well} more are as required")
@@ -50,7 +50,8 @@ def _python(required: str) -> Check:
     return Check("packages", "python", "problem", version, remedy)
 
 
-def _package(requirement: Requirement) -> Check:
+def package_check(requirement: Requirement) -> Check:
+    """Compare one package with a requirement."""
     name, wanted = requirement.name, str(requirement.specifier) or "any version"
     try:
         version = metadata.version(name)

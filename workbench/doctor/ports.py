@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psutil
 
@@ -11,31 +12,35 @@ from workbench.doctor.check import Check
 from workbench.ports import is_free
 
 PORTS = {"MLflow": 5000, "TensorBoard": 6006}
+OPTIONS = {"MLflow": "--port", "TensorBoard": "--tensorboard-port"}
 
 
-def port_checks(ports: dict[str, int] | None = None) -> Iterator[Check]:
+def port_checks(ports: Mapping[str, int] = PORTS) -> Iterator[Check]:
     """Say whether the ports are free, and who has them if not."""
-    for name, port in (ports or PORTS).items():
-        title = f"{port} for {name}"
+    for name, port in ports.items():
+        title = f"port {port}"
         if is_free(port):
-            yield Check("ports", title, "ok", "free")
+            yield Check("ports", title, "ok", f"free for {name}")
         else:
-            option = "--tensorboard-port" if name == "TensorBoard" else "--port"
-            remedy = f"workbench ui takes the next free one, or the one you name with {option}."
+            remedy = f"workbench ui takes the next free one for {name}, or the one named with {OPTIONS[name]}."
             yield Check("ports", title, "warning", f"taken by {_holder(port)}", remedy)
 
 
 def _holder(port: int) -> str:
     """Return who listens on a port, as far as this user may know."""
     try:
-        found = [
-            c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port
-        ]
-        process = next((psutil.Process(pid) for pid in found if pid is not None), None)
-        if process is not None:
-            return f"process {process.pid} ({' '.join(process.cmdline())[:80]})"
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        pid = next((c.pid for c in listening if getattr(c.laddr, "port", None) == port and c.pid is not None), None)
+        if pid is not None:
+            return f"process {pid} ({_command(psutil.Process(pid))})"
     except psutil.Error:  # on macOS only root may ask
         pass
     if sys.platform == "darwin" and port == 5000:
         return "another program: probably AirPlay Receiver (System Settings, General, AirDrop & Handoff)"
-    return "another user's program"
+    return "another program"
+
+
+def _command(process: psutil.Process) -> str:
+    """Return what a process runs, without the path of its interpreter."""
+    program, *arguments = process.cmdline() or [process.name()]
+    return " ".join((Path(program).name, *arguments))[:100]

@@ -2,8 +2,9 @@
 
 Written with tensorboardX, which needs no TensorFlow. ``<sweep>/<trial>/`` holds the learning curves;
 ``<sweep>/<trial>/hparams/`` the values and the score, apart, because TensorBoard lists every scalar of that run as a
-metric column. No experiment summary is written: TensorBoard would take the first one it finds for all trials, and with
-none it collects the hyperparameters of all of them.
+metric column. A sweep's folder is its number alone: TensorBoard shows about fifteen characters of a trial's path. No
+experiment summary is written: TensorBoard would take the first one it finds for all trials, and with none it collects
+the hyperparameters of all of them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class TensorBoardProjection:
         if not isinstance(event, TrialFinished) or event.state == "lost":
             return
         sweep = self._sweeps[event.sweep]
-        folder = self._root / _safe(sweep.title) / _safe(trial_name(event.family, event.number))
+        folder = self._root / f"{event.sweep:04d}" / _safe(trial_name(event.family, event.number))
         file = f"events.out.tfevents.{int(at.timestamp()):010d}.workbench.{event.attempt}"
         if (folder / file).is_file():
             return
