@@ -6,7 +6,7 @@ does not belong into the driver. Keras is not imported at all.
 The model carries this package's source in ``code/`` (a few hundred kilobytes) beside the experiment's own modules. So
 it loads where only the pinned requirements are installed, as an MLflow scoring server sets them up, and it predicts
 with the code it was exported with after this package has changed. In a process that has already imported an installed
-`workbench`, that one is used.
+`workbench`, that one is used; `workbench predict` sees to it that the model's own is (see `own_code`).
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def leaderboard(
 ) -> tuple[Row, ...]:
     """Return the blend, its members and the ``per_family`` best trials of each family, best first.
 
-    A model that does not beat the best `dummy` trial says so in its note. Equal scores are ordered by name.
+    A model that does not beat the best `dummy` trial is noted as below base. Equal scores are ordered by name.
     """
     entries = [Entry(*trial) for trial in trials]
     rank = _ranking(direction)

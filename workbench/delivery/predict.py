@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.data.readers import read_table
 from workbench.delivery.export import QUIET
 from workbench.delivery.files import write_text
+from workbench.delivery.own_code import forget_installed, translated
 from workbench.errors import ConfigError, DataError, StoreError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SCHEMES = ("models:/", "runs:/", "file:", "s3://", "gs://", "mlflow-artifacts:/", "http://", "https://")
 
 
-def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None = None) -> Path:
+def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None = None, own_code: bool = False) -> Path:
     """Write what the model predicts for the raw rows of a table as CSV, in the submission's columns.
 
     Args:
@@ -32,6 +33,8 @@ def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None 
         rows: ``.csv``, ``.csv.gz``, ``.tsv`` or ``.parquet``; gaps, further columns and another order do no harm.
         out: The CSV file to write.
         tracking_uri: Where MLflow looks for ``models:/`` and ``runs:/``; MLFLOW_TRACKING_URI if ``None``.
+        own_code: Run the model on the code that it was exported with, instead of this process's `workbench`. For a
+            process that does nothing else.
 
     Raises:
         ConfigError: There is no such model.
@@ -43,9 +46,13 @@ def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None 
     address = _address(model)
     if not rows.is_file():
         read_table(rows)  # says what is wrong before a model is loaded
-    loaded = _load(address, tracking_uri)
+    if own_code:
+        forget_installed()
+    with translated():
+        loaded = _load(address, tracking_uri)
     table = read_table(rows, text=_id_columns(loaded)).rename(columns=str)
-    predicted = _predict(loaded, table, rows)
+    with translated():
+        predicted = _predict(loaded, table, rows)
     return write_text(out, predicted.to_csv(index=False, lineterminator="\n"))
 
 
@@ -104,7 +111,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tracking-uri", help="where MLflow looks for models:/ and runs:/")
     given = parser.parse_args(arguments)
     try:
-        predict_file(given.model, given.rows, given.out, tracking_uri=given.tracking_uri)
+        predict_file(given.model, given.rows, given.out, tracking_uri=given.tracking_uri, own_code=True)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

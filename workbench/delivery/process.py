@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.delivery.export import ExportSpec
-from workbench.errors import DataError, NothingToDeliver, StoreError, WorkbenchError
+from workbench.errors import NothingToDeliver, StoreError, UserError, WorkbenchError
 
-ERRORS: dict[int, type[WorkbenchError]] = {2: DataError, 3: NothingToDeliver, 4: StoreError}
+ERRORS: dict[int, type[WorkbenchError]] = {2: UserError, 3: NothingToDeliver, 4: StoreError}
 """Errors by the exit code of the process."""
 
 
@@ -19,7 +19,8 @@ def export_in_process(spec: ExportSpec) -> Path:
     """Write the model that ``spec`` describes, and return its folder.
 
     Raises:
-        WorkbenchError: What `workbench.delivery.export.export_blend` raises; an error of ours with its traceback.
+        UserError, StoreError, NothingToDeliver: What `workbench.delivery.export.export_blend` raises.
+        WorkbenchError: An error of ours, with its traceback.
     """
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "spec.json"
@@ -32,7 +33,8 @@ def predict_in_process(model: str, rows: Path, out: Path, *, tracking_uri: str |
     """Do `workbench.delivery.predict.predict_file` in a process of its own.
 
     Raises:
-        WorkbenchError: What `predict_file` raises; an error of ours with its traceback.
+        UserError, StoreError: What `predict_file` raises.
+        WorkbenchError: An error of ours, with its traceback.
     """
     where = [] if tracking_uri is None else ["--tracking-uri", tracking_uri]
     _run("workbench.delivery.predict", [model, str(rows), "-o", str(out), *where])
