@@ -66,7 +66,7 @@ class _Trial:
         x = feed(built.model, split.prepared.table.take(rows))
         y = targets(split.target.forward(split.y[rows]), problem)
         prepare(built.model, (x, y))
-        _check_width(built.model, problem.outputs, problem.task)
+        _check_width(_predicted_shape(built.model, x), problem.outputs, problem.task)
         if run:
             self.weights = parameters(built.model)
             output = predict_feed(make_program(built.model), state_of(built.model).weights, x)
@@ -89,8 +89,17 @@ class _Trial:
             ) from error
 
 
-def _check_width(model: Any, outputs: int, task: str) -> None:
-    shape = tuple(getattr(model, "output_shape", None) or ())
+def _predicted_shape(model: Any, x: Any) -> tuple[int | None, ...]:
+    """Return the shape of what the model predicts, by shapes only: ``output_shape`` may be that of its training."""
+    import keras
+    from keras.src.backend import compute_output_spec
+
+    inputs = keras.tree.map_structure(lambda array: keras.KerasTensor((None, *array.shape[1:]), array.dtype.name), x)
+    output = compute_output_spec(lambda tensors: model(tensors, training=False), inputs)
+    return tuple(getattr(output, "shape", None) or ())
+
+
+def _check_width(shape: tuple[int | None, ...], outputs: int, task: str) -> None:
     widths = {outputs, 2} if task == "binary" else {outputs}
     if shape and not (len(shape) == 2 and shape[-1] in widths):
         raise TrialFailed(
