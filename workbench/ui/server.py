@@ -87,8 +87,8 @@ class Server:
         connection = http.client.HTTPConnection(LOOPBACK, self.command.port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", path)
-            response = connection.getresponse()
-            return response.read() if response.status == http.client.OK else None
+            with connection.getresponse() as response:
+                return response.read() if response.status == http.client.OK else None
         except (OSError, http.client.HTTPException):
             return None
         finally:
