@@ -39,7 +39,7 @@ def build(hp: HyperParameters, problem: Problem) -> Recipe:
         optimizer=keras.optimizers.AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss
     )
     batch = hp.Choice("batch_size", [32, 64, 128, 256, 512], default=_batch(problem.rows))
-    return Recipe(model=model, batch_size=batch, epochs=40, patience=12, schedule="cosine")
+    return Recipe(model=model, batch_size=batch, epochs=40, patience=_by_rows(problem, 12, 8), schedule="cosine")
 
 
 def _features(hp: HyperParameters, problem: Problem) -> Any:
