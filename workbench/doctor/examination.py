@@ -41,11 +41,8 @@ def show(console: Console, checks: Iterable[Check]) -> bool:
 
     Each check's line begins with its status, so that it is found with ``grep ^problem`` where the output is piped.
     """
-    made: list[Check] = []
-    with console.status("looking …") as status:
-        for check in checks:
-            made.append(check)
-            status.update(f"looked at {check.name} …")
+    with console.status("looking; Keras takes some seconds to import …"):
+        made = list(checks)
     console.print(_table(made))
     counts = {status: sum(check.status == status for check in made) for status in STYLES}
     console.print(Text(_verdict(counts["problem"], counts["warning"])))
