@@ -127,7 +127,7 @@ class Delivery:
         if experiment.config.data.test is None:
             return None
         raw = predict_in_process(str(model), experiment.root / experiment.config.data.test, self.folder / "raw.csv")
-        predicted = read_table(raw, text=self._id_columns)
+        predicted = read_table(raw, text=() if self.layout.id is None else (self.layout.id,))
         raw.unlink()
         self._verify(blended, predicted)
         path = self.folder / "submission.csv"

@@ -72,7 +72,8 @@ def labels(prediction: Array) -> Array:
     """Return class codes ``(rows,)`` of probabilities: above one half, or the largest."""
     if prediction.shape[1] == 1:
         return (prediction[:, 0] > 0.5).astype(np.int64)
-    return prediction.argmax(axis=1)
+    codes: Array = prediction.argmax(axis=1)
+    return codes
 
 
 def _mean(values: Array, weight: Array | None) -> float:
