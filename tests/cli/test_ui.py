@@ -204,7 +204,7 @@ def test_a_folder_without_experiment_yaml_is_the_users_mistake(tmp_path):
         [sys.executable, "-m", "workbench.cli", "ui"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "has no experiment.yaml; the smallest one is" in done.stderr
+    assert "has no experiment.yaml; name an experiment's folder" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -118,7 +118,11 @@ def _found(path: Path) -> Path:
     if is_file(path / FILE_NAME):
         return path / FILE_NAME
     others = sorted(entry.name for entry in path.iterdir() if entry.suffix in (".yaml", ".yml"))
-    held = f"it holds {', '.join(others)}; name one of them" if others else f"the smallest one is\n{_SMALLEST}"
+    held = (
+        f"it holds {', '.join(others)}; name one of them"
+        if others
+        else f"name an experiment's folder, or write one; the smallest one is\n{_SMALLEST}"
+    )
     raise ConfigError(f"{path}: the folder has no {FILE_NAME}; {held}")
 
 
