@@ -13,8 +13,8 @@ from workbench.data.readers import read_table
 from workbench.delivery.export import ExportSpec
 from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
 from workbench.delivery.leaderboard import Entry, Row, leaderboard
-from workbench.delivery.process import export_in_process, predict_in_process
-from workbench.delivery.submission import write_submission
+from workbench.delivery.process import export_in_process
+from workbench.delivery.submission import expected_ids, write_submission
 from workbench.ensembles.blend import blend
 from workbench.ensembles.members import gather
 from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
@@ -54,6 +54,14 @@ class Delivery:
     def _id_columns(self) -> tuple[str, ...]:
         identifier = self.workspace.experiment.config.data.id
         return () if identifier is None else (identifier,)
+
+    def check(self) -> None:
+        """Look at the sample submission before anything is searched.
+
+        Raises:
+            DataError: its columns cannot be understood, or it asks for rows that the test table does not have.
+        """
+        expected_ids(self.layout, self.workspace.dataset.test_ids, self.sample)
 
     def key(self) -> str:
         """Return a key of everything that a delivery depends on: equal keys deliver the same."""
@@ -99,11 +107,25 @@ class Delivery:
         entries = [Entry(t.family, t.number, t.result) for t in self.workspace.trials() if t.result is not None]
         return leaderboard(entries, blended, self.workspace.metric.direction, per_family=per_family)
 
-    def export(self, blended: BlendResult) -> Path:
-        """Write the blend as an MLflow model and return its folder."""
+    @property
+    def model(self) -> Path:
+        """The folder of the exported model."""
+        return self.folder / "model"
+
+    def export(self, blended: BlendResult) -> Path | None:
+        """Write the blend as an MLflow model, and the submission that this model predicts from the raw test table.
+
+        Returns:
+            The submission; ``None`` without a test table.
+
+        Raises:
+            DataError: the submission is not valid.
+            WorkbenchError: the model does not give the predictions of training back.
+        """
         experiment, data = self.workspace.experiment, self.workspace.experiment.config.data
+        predictions = self.folder / "predictions.csv"
         spec = ExportSpec(
-            folder=self.folder / "model",
+            folder=self.model,
             experiment=experiment.name,
             blend=blended,
             vault=self.workspace.vault.root,
@@ -113,25 +135,17 @@ class Delivery:
             example=experiment.root / (data.test or data.train),
             code_root=experiment.root,
             metadata={"data": self.workspace.dataset.key, "folds": self.workspace.plan.key},
+            rows=None if data.test is None else experiment.root / data.test,
+            predictions=predictions,
         )
-        return export_in_process(spec)
-
-    def submit(self, blended: BlendResult, model: Path) -> Path | None:
-        """Write what the exported model predicts for the test table; ``None`` without a test table.
-
-        Raises:
-            DataError: the submission is not valid.
-            WorkbenchError: the model does not give the predictions of training back.
-        """
-        experiment, dataset = self.workspace.experiment, self.workspace.dataset
-        if experiment.config.data.test is None:
+        export_in_process(spec)
+        if data.test is None:
             return None
-        raw = predict_in_process(str(model), experiment.root / experiment.config.data.test, self.folder / "raw.csv")
-        predicted = read_table(raw, text=() if self.layout.id is None else (self.layout.id,))
-        raw.unlink()
+        predicted = read_table(predictions, text=() if self.layout.id is None else (self.layout.id,))
+        predictions.unlink()
         self._verify(blended, predicted)
-        path = self.folder / "submission.csv"
-        return write_submission(predicted, path, layout=self.layout, test_ids=dataset.test_ids, sample=self.sample)
+        path, ids = self.folder / "submission.csv", self.workspace.dataset.test_ids
+        return write_submission(predicted, path, layout=self.layout, test_ids=ids, sample=self.sample)
 
     def keep_bundles(self, blended: BlendResult) -> None:
         """Remove the fold models of fits that are neither among a family's best nor in the blend."""
@@ -160,5 +174,5 @@ class Delivery:
             if wrong:
                 raise WorkbenchError(
                     f"the exported model does not give the predictions of training back: column '{column}' differs by "
-                    f"{different:.2g} (relative); the model in {self.folder / 'model'} was not delivered"
+                    f"{different:.2g} (relative); the model in {self.model} was not delivered"
                 )

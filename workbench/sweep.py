@@ -19,7 +19,7 @@ from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
 from workbench.search_stage import Budget, has_work, search
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
-from workbench.tracking.projector import Projector, start_projector
+from workbench.tracking.projector import Projector, catch_up, start_projector
 from workbench.tracking.provenance import provenance
 from workbench.tracking.receipt import Receipt, read_receipt
 from workbench.tracking.uri import tracking_uri
@@ -67,10 +67,13 @@ def run(
     with open_workspace(experiment) as workspace:
         for notice in workspace.dataset.notices:
             observer.notice(notice)
+        Delivery(workspace, experiment.store).check()
         workspace.ledger.reap()
         budget = Budget(trials, more, _deadline(began, seconds or experiment.config.search.time))
         if not has_work(workspace, budget) and (finished := _delivered(workspace)) is not None:
             observer.notice("every trial is done and delivered; add some with --more N")
+            if not _catch_up(workspace):
+                observer.notice("MLflow lacks something still; the next run tries again")
             return finished
         with _sweep(workspace, began) as sweep:
             if has_work(workspace, budget):
@@ -167,15 +170,17 @@ class Sweep:
         blended = delivery.blend()
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
         board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended))
-        observer.phase("exporting the model")
-        model = delivery.export(blended)
-        observer.phase("predicting the test table")
-        submission = delivery.submit(blended, model)
+        observer.phase("exporting the model and predicting the test table")
+        submission = delivery.export(blended)
         observer.phase("logging to MLflow")
-        receipt = self.register(blended, model)
+        receipt = self.register(blended, delivery.model)
         observer.notice(_registered(receipt))
         paths = ResultPaths(
-            folder=self.folder, store=workspace.experiment.store, leaderboard=board, submission=submission, model=model
+            folder=self.folder,
+            store=workspace.experiment.store,
+            leaderboard=board,
+            submission=submission,
+            model=delivery.model,
         )
         result = self._result(blended, paths, receipt)
         self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
@@ -226,6 +231,13 @@ def _registered(receipt: Receipt | None) -> str:
     if receipt is None:
         return "MLflow has not answered yet; what it lacks is logged by the next run"
     return f"registered as '{receipt.model}': {receipt.decision}"
+
+
+def _catch_up(workspace: Workspace) -> bool:
+    """Show in MLflow what earlier runs could not, as when the server was away."""
+    experiment, config = workspace.experiment, workspace.experiment.config.tracking
+    uri = tracking_uri(config, experiment.store)
+    return catch_up(workspace.ledger, experiment.store, uri, tensorboard=config.tensorboard, timeout=TRACKING_SECONDS)
 
 
 @contextlib.contextmanager

@@ -193,6 +193,15 @@ def test_a_mistake_in_the_data_is_told_before_a_store_is_made(tmp_path):
     assert not (folder / ".workbench").exists()
 
 
+def test_a_sample_that_asks_for_unknown_rows_is_told_before_anything_is_searched(tmp_path):
+    text = YAML.replace("test: test.csv,", "test: test.csv, sample_submission: sample.csv,")
+    folder = make_experiment(tmp_path / "small", text)
+    (folder / "sample.csv").write_text("id,y\n1,0.5\n")
+    with pytest.raises(DataError, match="asks for 1 ids that the test table does not have"):
+        workbench.run(str(folder))
+    assert trials(folder) == []
+
+
 def test_nothing_complete_is_nothing_to_deliver(tmp_path):
     folder = make_experiment(tmp_path / "small", YAML.replace("[dummy, lightgbm]", "['factories:late']"))
     (folder / "factories.py").write_text(

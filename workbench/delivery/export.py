@@ -1,7 +1,7 @@
 """Write a blend as an MLflow model from code.
 
 Run as ``python -m workbench.delivery.export SPEC.json``, in a process of its own: importing MLflow takes seconds and
-does not belong into the driver. Keras is not imported at all.
+does not belong into the driver. Keras is imported only if a table is to be predicted as well.
 
 The model carries this package's source in ``code/`` (a few hundred kilobytes) beside the experiment's own modules. So
 it loads where only the pinned requirements are installed, as an MLflow scoring server sets them up, and it predicts
@@ -58,6 +58,10 @@ class ExportSpec(Value):
     """A table of raw rows; the first few become the input example."""
     code_root: Path | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    rows: Path | None = None
+    """A table to predict with the model as soon as it is there, in the same process: importing MLflow takes seconds."""
+    predictions: Path | None = None
+    """CSV file for what it predicts for ``rows``."""
 
 
 def export_blend(
@@ -241,6 +245,10 @@ def main(arguments: Sequence[str]) -> int:
             code_root=spec.code_root,
             metadata=spec.metadata,
         )
+        if spec.rows is not None and spec.predictions is not None:
+            from workbench.delivery.predict import predict_file
+
+            predict_file(str(spec.folder), spec.rows, spec.predictions)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -18,6 +18,9 @@ from workbench.seeds import derive_seed
 TINY = 1e-3
 """Weights below this are dropped where that does not make the score worse."""
 
+NO_EFFECT = 1e-6
+"""Weights below this change no prediction that is written; a member with one would be exported for nothing."""
+
 STEP = 1.0
 """Edge of the first simplex in logits: a weight times or by e. SciPy's own 5 % of the start would be 0.00025 at a 0."""
 
@@ -149,7 +152,12 @@ def _descend(
 
 
 def _without_tiny(loss: Callable[[Array], float], weights: Array) -> Array:
-    """Return weights without those below `TINY`, unless that is worse."""
-    kept = np.where(weights < TINY, 0.0, weights)
-    kept /= kept.sum()
-    return kept if loss(kept) <= loss(weights) else weights
+    """Return weights without those below `TINY`, unless that is worse; those of no effect go in any case."""
+    kept, real = _without(weights, TINY), _without(weights, NO_EFFECT)
+    return kept if loss(kept) <= loss(real) else real
+
+
+def _without(weights: Array, threshold: float) -> Array:
+    kept = np.where(weights < threshold, 0.0, weights)
+    normed: Array = kept / kept.sum()
+    return normed

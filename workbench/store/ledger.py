@@ -167,7 +167,9 @@ class Ledger:
 
     def counts(self, study: int) -> dict[TrialState, int]:
         """Return the number of a study's trials in each state."""
-        query = select(trials.c.state, func.count().label("total")).where(trials.c.study == study).group_by(trials.c.state)
+        query = (
+            select(trials.c.state, func.count().label("total")).where(trials.c.study == study).group_by(trials.c.state)
+        )
         return {row.state: row.total for row in self._all(query)}
 
     # --- attempts ----------------------------------------------------------------------------------------------------

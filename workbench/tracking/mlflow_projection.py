@@ -116,10 +116,11 @@ class MlflowProjection:
             return
         tags = _trial_tags(sweep, event) | {
             "wb.attempt": str(event.attempt),
-            "wb.features": event.features,
             "wb.code": event.code,
             "wb.values": json.dumps(event.values),
         }
+        if event.features:
+            tags["wb.features"] = event.features
         if known < event.attempt:
             tags["wb.state"] = "running"
             if run is not None:

@@ -97,6 +97,15 @@ class Projector:
             return False
 
 
+def catch_up(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool, timeout: float) -> bool:
+    """Show what earlier projectors could not; say whether everything is shown. Costs nothing where nothing is left."""
+    last = ledger.last_position()
+    shown = all(ledger.position(name) >= last for name in projection_names(uri, tensorboard=tensorboard))
+    file = sqlite_file(uri)
+    there = (file is None or file.exists()) and (not tensorboard or (store / "tensorboard").exists())
+    return (shown and there) or start_projector(ledger, store, uri, tensorboard=tensorboard).close(timeout)
+
+
 def start_projector(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool = True) -> Projector:
     """Start a projector of a ledger; its messages go to ``<store>/logs/projector.log``.
 

@@ -66,7 +66,7 @@ class Split:
 
     @property
     def cells(self) -> int:
-        """Size of the training part: rows × columns."""
+        """Size of the training part: rows x columns."""
         table = self.prepared.table
         return len(self.train) * int(table.numeric.shape[1] + table.categorical.shape[1])
 
