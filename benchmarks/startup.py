@@ -1,7 +1,7 @@
 """What a newcomer waits for: the command line, the first trial, and the demo.
 
 The demo is what ``make demo`` runs after the installation: it writes its data and runs ``experiments/breast_cancer`` in
-an empty store, on two cores. A demo's parts are cut at the lines that ``workbench run`` prints.
+an empty store, on two cores. Its parts are cut at the phases that ``workbench run`` prints.
 """
 
 from __future__ import annotations
@@ -19,23 +19,12 @@ from benchmarks.results import Measurement, Target
 
 DEMO = Path(__file__).resolve().parent.parent / "experiments" / "breast_cancer"
 CORES = 2
+PHASE = "…"
 
 TARGETS = (
     Target(measurement="help_s", limit=0.5),
     Target(measurement="demo_s", limit=240.0, quick=False),
 )
-
-PARTS = {
-    "import_s": ("start, imports", "", "reading data"),
-    "data_s": ("reading, checking", "reading data", "describing "),
-    "describe_s": ("describing families", "describing ", "searching"),
-    "search_s": ("searching", "searching", "blending"),
-    "blend_s": ("blending", "blending", "exporting"),
-    "export_s": ("exporting", "exporting", "predicting"),
-    "predict_s": ("predicting", "predicting", "logging"),
-    "log_s": ("registering, MLflow", "logging", "submission"),
-}
-"""A part's name, its title, and the lines at its two ends."""
 
 REFERENCES = {
     "keras_tuner_s": "import keras_tuner",
@@ -76,7 +65,12 @@ def _demo(quick: bool) -> Iterator[Measurement]:
         data = watched([sys.executable, "make_data.py"], folder=folder, cores=CORES)
         run = watched([workbench(), "run", ".", *short], folder=folder, cores=CORES)
     for measurement in _of_demo(data, run):
-        yield measurement.model_copy(update={"name": f"short_{measurement.name}"}) if quick else measurement
+        yield _short(measurement) if quick else measurement
+
+
+def _short(measurement: Measurement) -> Measurement:
+    title = measurement.title.replace("make demo", "a demo without Keras")
+    return measurement.model_copy(update={"name": f"short_{measurement.name}", "title": title})
 
 
 def _of_demo(data: Run, run: Run) -> Iterator[Measurement]:
@@ -95,10 +89,16 @@ def _first_trial(run: Run) -> float:
 
 
 def _parts(run: Run) -> Iterator[Measurement]:
-    for name, (title, begin, end) in PARTS.items():
-        seconds = run.seconds_to(end) - (run.seconds_to(begin) if begin else 0.0)
-        yield Measurement(name=name, title=f"  {title}", repeats=(seconds,))
-    yield Measurement(name="close_s", title="  closing", repeats=(run.seconds - run.seconds_to("submission"),))
+    """Cut a run at its phases, the lines that end with an ellipsis; the families are described in one part."""
+    cuts: dict[str, tuple[float, str]] = {"starting": (0.0, "starting, imports")}
+    for seconds, line in run.lines:
+        if line.endswith(PHASE):
+            text = line.removesuffix(PHASE).strip()
+            cuts.setdefault(text.split()[0], (seconds, text))
+    ends = [begin for begin, _ in list(cuts.values())[1:]] + [run.seconds]
+    for (word, (begin, text)), end in zip(cuts.items(), ends, strict=True):
+        title = "describing families" if word == "describing" else text
+        yield Measurement(name=f"{word}_s", title=f"  {title}", repeats=(end - begin,))
 
 
 def _megabytes(name: str, title: str, value: float) -> Measurement:

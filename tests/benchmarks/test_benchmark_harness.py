@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from benchmarks.harness import Benchmark, main, repeated
 from benchmarks.machine import usable_cores
-from benchmarks.processes import bound, seconds_of, watched
+from benchmarks.processes import Run, bound, seconds_of, watched
 from benchmarks.results import Measurement, Result, Target, shortfalls
-from benchmarks.startup import PARTS, TARGETS
+from benchmarks.startup import TARGETS, _parts
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -118,9 +118,16 @@ def test_a_bound_process_has_so_many_cores(tmp_path: Path) -> None:
     assert [line for _, line in run.lines] == ["1"]
 
 
-def test_the_parts_of_the_demo_lie_end_to_end() -> None:
-    ends = list(PARTS.values())
-    assert [begin for _, begin, _ in ends[1:]] == [end for _, _, end in ends[:-1]]
+def test_the_parts_of_a_run_add_up_to_it() -> None:
+    lines = (
+        (1.0, "reading data …"),
+        (2.0, "describing a …"),
+        (2.5, "describing b …"),
+        (4.0, "b#0000 complete 0.1 (1s)"),
+    )
+    parts = {part.name: part.value for part in _parts(Run(9.0, (*lines, (5.0, "blending …")), 1.0, 2.0))}
+    assert parts == {"starting_s": 1.0, "reading_s": 1.0, "describing_s": 3.0, "blending_s": 4.0}
+    assert sum(parts.values()) == 9.0
 
 
 def test_help_is_as_quick_as_is_asked_for() -> None:
