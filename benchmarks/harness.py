@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import this_machine, versions
-from benchmarks.results import Measurement, Result, Target
+from benchmarks.measurement import Measurement, Result, Target
 
 
 @dataclass(frozen=True)

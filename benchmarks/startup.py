@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import Benchmark, main, repeated
+from benchmarks.measurement import Measurement, Target
 from benchmarks.processes import Run, bound, seconds_of, watched, workbench
-from benchmarks.results import Measurement, Target
 
 DEMO = Path(__file__).resolve().parent.parent / "experiments" / "breast_cancer"
 CORES = 2

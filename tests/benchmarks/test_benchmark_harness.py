@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from benchmarks.harness import Benchmark, main, repeated
 from benchmarks.machine import usable_cores
+from benchmarks.measurement import Measurement, Result, Target, shortfalls
 from benchmarks.processes import Run, bound, seconds_of, watched
-from benchmarks.results import Measurement, Result, Target, shortfalls
 from benchmarks.startup import TARGETS, _parts
 
 FINITE = st.floats(-1e6, 1e6)
