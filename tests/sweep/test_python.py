@@ -5,12 +5,9 @@ import subprocess
 import sys
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 
 from tests.sweep.conftest import write_tables
-
-pytestmark = pytest.mark.xdist_group("sweep")
 
 SCRIPT = """\
 import json
@@ -79,7 +76,6 @@ def test_a_script_without_a_guard_searches_its_own_factory_by_its_own_metric(tmp
     assert all(member.startswith("logistic#") for member in came["members"])
 
 
-@pytest.mark.keras
 def test_a_notebook_searches_a_keras_factory_of_its_cells(tmp_path):
     write_tables(tmp_path)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])

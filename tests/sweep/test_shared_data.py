@@ -6,11 +6,9 @@ import pytest
 import workbench
 from workbench.metrics import ACCURACY, RMSE
 
-pytestmark = pytest.mark.xdist_group("sweep")
-
 
 def run(folder, text):
-    (folder / "experiment.yaml").write_text(text + "families: [dummy, lightgbm, xgboost]\nsearch: {trials: 2}\n")
+    (folder / "experiment.yaml").write_text(text + "families: [dummy, lightgbm]\nsearch: {trials: 1}\n")
     return workbench.run(str(folder))
 
 
@@ -25,6 +23,7 @@ def test_titanic(shared_data, tmp_path):
     assert score > max(truth.mean(), 1 - truth.mean()) + 0.1
 
 
+@pytest.mark.soak
 def test_california_housing(shared_data, tmp_path):
     folder = shared_data("california_housing")
     data = f"{{train: {folder}/train.csv.gz, test: {folder}/test.csv, target: MedHouseVal}}"

@@ -11,7 +11,7 @@ import pytest
 from tests.sweep.conftest import YAML, make_experiment
 from tests.sweep.test_sweep import mlflow_runs, trials
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("sweep")]
+pytestmark = pytest.mark.soak
 
 TRIALS = 60
 
