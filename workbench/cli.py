@@ -73,7 +73,7 @@ def run(
 
     seconds = None if time is None else parse_duration(time)
     experiment = _experiment(folder, store, seed, settings)
-    _show(lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer))
+    _show(folder, lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer))
 
 
 @app.command()
@@ -110,7 +110,7 @@ def submit(folder: Folder, store: Store = None, settings: Settings = None) -> No
     from workbench.sweep import submit as deliver
 
     experiment = _experiment(folder, store, None, settings)
-    _show(lambda observer: deliver(experiment, observer))
+    _show(folder, lambda observer: deliver(experiment, observer))
 
 
 @app.command()
@@ -183,7 +183,7 @@ def _console() -> Console:
     return Console()
 
 
-def _show(work: Any) -> None:
+def _show(folder: Path, work: Any) -> None:
     """Run a sweep under the eyes of the terminal, and print what it came to."""
     from workbench.console import TerminalObserver, show_result
 
@@ -191,7 +191,7 @@ def _show(work: Any) -> None:
     console = _console()
     with TerminalObserver(console) as observer:
         result = work(observer)
-    show_result(console, result)
+    show_result(console, result, folder)
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:

@@ -87,7 +87,7 @@ def _lane_cells(lane: LaneProgress) -> tuple[RenderableType, ...]:
     return Text(lane.family), bar, Text(f"{lane.done}/{lane.total}"), Text(best), running, failed
 
 
-def show_result(console: Console, result: SweepResult) -> None:
+def show_result(console: Console, result: SweepResult, folder: Path) -> None:
     """Print the leaderboard, the blend's scores by name, and where everything lies."""
     paths = result.paths
     if paths.leaderboard is not None and paths.leaderboard.is_file():
@@ -102,7 +102,12 @@ def show_result(console: Console, result: SweepResult) -> None:
     for name, place in places.items():
         if place is not None:
             console.print(Text.assemble((f"{name:<11}", "dim"), _short(str(place))), soft_wrap=True)
-    console.print(Text(f"done in {format_duration(result.seconds)}; look at it with: workbench ui", style="dim"))
+    console.print(
+        Text(
+            f"done in {format_duration(result.seconds)}; look at it with: workbench ui {_short(str(folder))}",
+            style="dim",
+        )
+    )
 
 
 def _short(place: str) -> str:

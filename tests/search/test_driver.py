@@ -186,6 +186,11 @@ def test_a_deadline_stops_what_runs(bench):
     assert all(trial.result is None for trial in trials if trial.state == "pruned")
 
 
+def test_a_deadline_that_has_passed_still_gives_something_to_deliver(bench):
+    trials = bench.search(bench.lane("a", total=50), bench.lane("b", total=50), seconds=-1.0)
+    assert [(trial.name, trial.state) for trial in trials] == [("a#0000", "complete")]
+
+
 def test_time_is_shared_by_the_families(bench):
     slow, fast = bench.lane("slow", total=100, fixed={"sleep": 0.05}), bench.lane("fast", total=300)
     bench.search(slow, fast, executor=LocalExecutor, seconds=6.0)

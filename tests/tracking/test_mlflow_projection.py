@@ -89,7 +89,6 @@ def test_a_trials_params_metrics_and_tags(ledger: Ledger, uri: str, store: Path)
         "wb.sweep": "0001",
         "wb.family": "lightgbm",
         "wb.trial": "lightgbm#0000",
-        "wb.features": "",
         "wb.state": "complete",
         "wb.folds": "p1",
         "wb.data": "d1",

@@ -92,9 +92,16 @@ class Driver:
             return min(lanes, key=lambda lane: (lane.seconds, lane.share), default=None)
         return min(lanes, key=lambda lane: lane.share, default=None)
 
+    @property
+    def _deliverable(self) -> bool:
+        return any(lane.best is not None for lane in self.lanes)
+
     def _fits(self, lane: Lane) -> bool:
-        """Say whether a trial of this family can be expected to end before the deadline."""
-        if self.deadline is None:
+        """Say whether a trial of this family can be expected to end before the deadline.
+
+        Until one trial is complete the deadline does not count: there would be nothing to deliver.
+        """
+        if self.deadline is None or not self._deliverable:
             return True
         return time.monotonic() + (lane.mean_seconds or 0.0) < self.deadline
 
@@ -201,7 +208,7 @@ class Driver:
         if moment - self._renewed > RENEW_SECONDS:
             self._renewed = moment
             self.ledger.renew(running.claim for running in self._running.values())
-        if self.deadline is not None and moment > self.deadline:
+        if self.deadline is not None and moment > self.deadline and self._deliverable:
             for job_id, running in self._running.items():
                 running.stopping = True
                 self.executor.stop(job_id)
