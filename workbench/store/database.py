@@ -49,6 +49,15 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     try:
+        _open(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _open(engine: Engine) -> None:
+    try:
         with engine.begin() as connection:
             _make_schema(connection)
     except OperationalError as error:
@@ -58,7 +67,6 @@ def open_database(url: str) -> Engine:
             f"the ledger {_where(engine)} is damaged or not a database ({error.orig}); it was left untouched. "
             "Move it away to begin a new one, or put a backup in its place."
         ) from error
-    return engine
 
 
 def next_count(connection: Connection, name: str) -> int:
