@@ -136,8 +136,10 @@ class Experiment:
                 name=metric.name or metric.function.rpartition(":")[2],
                 function=metric.function,
                 root=self._root_of(metric.function),
+                code=code_identity(metric.function, self._root_of(metric.function)),
                 direction=metric.direction,
                 needs=metric.needs,
+                monitor=metric.monitor,
             )
         found: Metric = registry.resolve("metrics", metric)
         return MetricRef(name=metric, direction=found.direction, needs=found.needs)
@@ -179,7 +181,8 @@ class Experiment:
         if known is not None and registry.resolve("metrics", metric.name) is metric:
             return metric.name
         reference = self._reference(metric.function, folder)
-        return {"function": reference, "name": metric.name, "direction": metric.direction, "needs": metric.needs}
+        about = {"name": metric.name, "direction": metric.direction, "needs": metric.needs, "monitor": metric.monitor}
+        return {"function": reference, **about}
 
     def _reference(self, function: Callable[..., Any], folder: Path) -> str:
         reference, root = write_source(function, folder)

@@ -17,10 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import registry
-from workbench.errors import FactoryError
+from workbench.errors import ConfigError, FactoryError
 from workbench.types import Direction, MetricRef, Needs
 
 Array = NDArray[Any]
+WEIGHT_NAMES = ("weight", "sample_weight")
+"""A parameter of a user's metric that is called so is given the row weights."""
+
 MetricFunction = Callable[[Array, Array, Array | None], float]
 
 
@@ -50,11 +53,6 @@ class Metric:
         if np.isnan(right):
             return True
         return left < right if self.direction == "minimize" else left > right
-
-    @property
-    def worst(self) -> float:
-        """The value that everything beats."""
-        return float("inf") if self.direction == "minimize" else float("-inf")
 
     def loss(self, value: float) -> float:
         """Return the value oriented so that less is better, for minimisers."""
@@ -147,10 +145,15 @@ def load_metric(ref: MetricRef) -> Metric:
         return metric
     found = registry.load(ref.function, ref.root)
     if isinstance(found, Metric):
+        if (found.direction, found.needs) != (ref.direction, ref.needs):
+            raise ConfigError(
+                f"metric '{ref.function}': it is defined with direction {found.direction} and needs {found.needs}, the "
+                f"experiment says {ref.direction} and {ref.needs}; let both say the same"
+            )
         return replace(found, name=ref.name)
     if not callable(found):
         raise FactoryError(f"metric '{ref.function}': expected a function or a Metric, got {type(found).__name__}")
-    return Metric(ref.name, _with_weight(found), ref.direction, ref.needs)
+    return Metric(ref.name, _with_weight(found), ref.direction, ref.needs, ref.monitor)
 
 
 def monitored(metric: Metric) -> Metric:
@@ -161,10 +164,15 @@ def monitored(metric: Metric) -> Metric:
 
 
 def _with_weight(function: Callable[..., float]) -> MetricFunction:
-    """Wrap a user's function of two or three arguments."""
-    takes_weight = len(inspect.signature(function).parameters) >= 3
+    """Wrap a user's function: the row weights go to a parameter of that name, or to a third one without a default."""
+    parameters = list(inspect.signature(function).parameters.values())
+    named = [p.name for p in parameters if p.name in WEIGHT_NAMES]
+    third = len(parameters) >= 3 and parameters[2].default is inspect.Parameter.empty
+    third = third and parameters[2].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
     def call(y: Array, prediction: Array, weight: Array | None) -> float:
-        return function(y, prediction, weight) if takes_weight else function(y, prediction)
+        if named:
+            return function(y, prediction, **{named[0]: weight})
+        return function(y, prediction, weight) if third else function(y, prediction)
 
     return call

@@ -101,25 +101,50 @@ def _user_module(root: Path, name: str) -> ModuleType:
         except FactoryError:
             present = ", ".join(sorted(p.name for p in root.glob("*.py"))) or "no Python files"
             raise FactoryError(f"no module '{name}': {path} does not exist (the folder holds {present})") from None
-    return _executed(path, path.stat().st_mtime_ns)
+    return _executed(path, root.resolve(), _stamp(root))
 
 
 @cache
-def _executed(path: Path, _modified: int) -> ModuleType:
+def _executed(path: Path, root: Path, _stamp_of_root: tuple[tuple[str, int], ...]) -> ModuleType:
+    """Execute a module; again when any Python file beside it has changed."""
+    _forget_neighbours(root)
     name = f"workbench_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise FactoryError(f"{path} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    with _on_path(path.parent):
+    with _on_path(root):
         try:
             spec.loader.exec_module(module)
         except Exception as error:
             sys.modules.pop(name, None)
             lines = "".join(traceback.format_exception(error)[-2:])
             raise FactoryError(f"{path} cannot be imported: {type(error).__name__}: {error}\n{lines}") from error
+    _roots.add(root)
     return module
+
+
+_roots: set[Path] = set()
+"""Folders of which modules were executed."""
+
+
+def _stamp(root: Path) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in root.glob("*.py")))
+
+
+def _forget_neighbours(root: Path) -> None:
+    """Drop what user modules imported from their folders under plain names: ``blocks`` here is not ``blocks`` there."""
+    for name, module in list(sys.modules.items()):
+        top, file = name.partition(".")[0], getattr(module, "__file__", None)
+        if file and top != __package__ and any(_lies_in(Path(file), top, folder) for folder in {*_roots, root}):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _lies_in(file: Path, top: str, root: Path) -> bool:
+    """Say whether a module is a folder's own: not what is installed in an environment that lies in the same folder."""
+    return file == root / f"{top}.py" or root / top in file.parents
 
 
 @contextlib.contextmanager

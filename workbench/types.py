@@ -155,8 +155,12 @@ class MetricRef(Value):
     """``module:attribute`` of a user's function; ``None`` for a built-in."""
     root: Path | None = None
     """Folder in which the user's module lies."""
+    code: str = ""
+    """Code identity of a user's function: an edited metric is another metric."""
     direction: Direction = "minimize"
     needs: Needs = "values"
+    monitor: str | None = None
+    """Built-in metric that early stopping watches instead."""
 
 
 class FamilyRef(Value):

@@ -144,3 +144,14 @@ def test_the_key_hangs_on_the_order_of_rows_but_not_of_columns_or_ignored_ones()
     assert build(test=frame().head(3)).test_key != build(test=frame().head(4)).test_key
     assert build(test=frame().head(3).assign(further=1)).test_key == build(test=frame().head(3)).test_key
     assert build().test_key == ""
+
+
+@pytest.mark.parametrize("ids", [["007", "008", "009"], [7, 8, 9]])
+def test_new_identifiers_of_the_same_rows_are_another_test_table(ids: list[Any], tmp_path: Path) -> None:
+    before = build(test=frame().head(3))
+    after = build(test=frame().head(3).assign(key=ids))
+    assert after.test_key != before.test_key
+    assert after.test_key == build(test=frame().head(3).assign(key=ids)).test_key
+    before.save(tmp_path / "saved")
+    after.save(tmp_path / "saved")
+    same(Dataset.open(tmp_path / "saved"), after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,17 @@ def test_a_saved_plan_opens_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.assignment, plan.assignment)
     assert (again.key, again.kind, again.repeats) == (plan.key, plan.kind, plan.repeats)
     assert [path.name for path in (tmp_path / "plans").iterdir()] == ["plan.npz"]
+
+
+def test_a_fold_that_weighs_nothing_is_named() -> None:
+    data = dataset(40)
+    config = FoldsConfig(splits=4)
+    held = make_plan(data, config, 0).validate(2)
+    for weighed, part in ((np.arange(40)[~np.isin(np.arange(40), held)], "validation"), (held, "training")):
+        weight = np.zeros(40)
+        weight[weighed] = 1.0
+        with pytest.raises(DataError, match=rf"fold \d of 4: the weights of its \d+ {part} rows are all 0"):
+            make_plan(replace(data, weight=weight), config, 0)
 
 
 def test_a_plan_cannot_be_changed() -> None:

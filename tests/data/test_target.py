@@ -69,6 +69,13 @@ def test_a_diverged_prediction_is_infinite_without_a_warning() -> None:
     assert np.isinf(TargetTransform.fit("log1p", np.array([1.0])).inverse(np.array([1e4])))[0]
 
 
+@pytest.mark.parametrize("kind", ["log1p", "log1p+standardize"])
+def test_a_logarithm_gives_nothing_below_0(kind: TargetKind) -> None:
+    transform = TargetTransform.fit(kind, np.array([0.0, 1.0, 5.0]))
+    assert transform.inverse(np.array([-50.0, -3.0])).tolist() == [0.0, 0.0]
+    assert np.isnan(transform.inverse(np.array([np.nan])))[0]
+
+
 @pytest.mark.parametrize(
     ("task", "metric", "neural", "kind"),
     [

@@ -147,9 +147,10 @@ def test_recipes_refuse_what_training_would_not_honour(options: dict[str, object
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, float("nan")]])
 def test_recipe_weights_are_checked(weights: list[float]) -> None:
     with pytest.raises(FactoryError, match="2 finite weights of at least 0"):
-        Recipe(model=None, sample_weight=lambda _: np.array(weights)).row_weights(np.zeros(2), None)
+        Recipe(model=None, sample_weight=lambda _: np.array(weights)).row_weights(np.zeros(2), None, np.arange(2))
 
 
 def test_recipe_weights_multiply_the_tables() -> None:
     recipe = Recipe(model=None, sample_weight=lambda y: 1 + y)
-    np.testing.assert_array_equal(recipe.row_weights(np.arange(3.0), np.full(3, 2.0)), [2, 4, 6])
+    weights = recipe.row_weights(np.arange(3.0), np.full(3, 2.0), np.array([0, 2]))
+    np.testing.assert_array_equal(weights, [2, np.nan, 6])

@@ -107,3 +107,19 @@ def test_recipe_weights_reach_the_fit(make_job, own_factory) -> None:
     assert isinstance(plain, TrialResult)
     assert isinstance(tilted, TrialResult)
     assert tilted.score > plain.score
+
+
+def test_recipe_weights_are_drawn_from_training_rows_alone(make_job, own_factory) -> None:
+    source = """
+from sklearn.linear_model import Ridge
+from workbench.models.recipe import Recipe
+
+def weights(y):
+    if len(y) != 100:
+        raise RuntimeError(f"{len(y)} rows")
+    return 1.0 + abs(y)
+
+def build(hp, problem):
+    return Recipe(model=Ridge(), sample_weight=weights)
+"""
+    assert isinstance(run(make_job("regression", own_factory(source), vault=None), silent), TrialResult)

@@ -41,3 +41,11 @@ def test_logits_are_no_probabilities() -> None:
         checked(np.array([[-3.0], [2.0]]), 2, BINARY)
     with pytest.raises(TrialFailed, match="do not add up to 1"):
         checked(np.full((2, 3), 0.5), 2, THREE)
+
+
+def test_two_outputs_that_are_no_softmax_are_refused() -> None:
+    with pytest.raises(TrialFailed, match=r"two outputs do not add up to 1.*problem\.head") as caught:
+        checked(np.array([[0.3, 0.6], [0.5, 0.5]]), 2, BINARY)
+    assert caught.value.code == "shape"
+    with pytest.raises(TrialFailed, match="1 of 4 predictions are not finite"):
+        checked(np.array([[np.nan, 0.6], [0.5, 0.5]]), 2, BINARY)

@@ -53,6 +53,7 @@ class MetricConfig(Config):
     direction: Direction = Field(description="Whether less or more is better.")
     needs: Needs = Field("probabilities", description="What the function is given as its prediction.")
     name: Name | None = Field(None, description="Name in tables and in MLflow; the attribute's name if absent.")
+    monitor: str | None = Field(None, description="Built-in metric that early stopping watches instead.")
 
 
 class FoldsConfig(Config):

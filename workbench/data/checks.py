@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,21 @@ def check_weights(weight: Array, *, name: str, origin: str) -> None:
         )
     if not weight.any():
         raise DataError(f"{origin}: weight '{name}' is 0 in every row")
+
+
+def check_split_weights(weight: Array, parts: Sequence[tuple[Array, Array]]) -> None:
+    """Check that some weight is left to train on and to score by in each split, given its train and validate rows.
+
+    Raises:
+        DataError: names the first split, counted from 1, of which a part weighs nothing.
+    """
+    for number, split in enumerate(parts, start=1):
+        for name, rows in zip(("training", "validation"), split, strict=True):
+            if not weight[rows].any():
+                raise DataError(
+                    f"fold {number} of {len(parts)}: the weights of its {len(rows)} {name} rows are all 0, so it "
+                    "cannot be used; remove the rows of weight 0, set folds.splits lower, or take another seed"
+                )
 
 
 def check_groups(group: pd.Series[Any], *, origin: str) -> None:

@@ -34,7 +34,8 @@ class Dataset:
 
     ``features`` and ``test`` are conformed to ``schema``. ``y`` is ``(rows,)``: float64 values or int64 class codes.
     ``weight`` is float64 and ``group`` int64, both ``(rows,)``. ``ids`` and ``test_ids`` are int64, or text as in the
-    file; ``None`` where the row's position identifies it. Equal keys mean equal content, row order included.
+    file; ``None`` where the row's position identifies it. Equal keys mean equal content, row order included;
+    ``test_key`` covers the test table's identifiers too, since a submission is made of them.
     """
 
     schema: Schema
@@ -162,7 +163,7 @@ def build_dataset(
         test=tested,
         test_ids=test_ids,
         key=content_key(schema, features, y, weight, group),
-        test_key="" if tested is None else fingerprint("test", frame_digest(tested)),
+        test_key="" if tested is None else _test_key(tested, test_ids),
         notices=notices,
     )
 
@@ -171,6 +172,11 @@ def content_key(schema: Schema, features: pd.DataFrame, y: Array, weight: Array 
     """Return the key of a training table's content: 16 hexadecimal digits."""
     arrays = [array_digest(y), array_digest(weight), array_digest(group)]
     return fingerprint("train", schema.model_dump(mode="json"), frame_digest(features), *arrays)
+
+
+def _test_key(test: pd.DataFrame, ids: Array | None) -> str:
+    text = ids.astype(str) if ids is not None and ids.dtype == object else ids
+    return fingerprint("test", frame_digest(test), array_digest(text))
 
 
 def _test_part(config: ExperimentConfig, test: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Array | None]:

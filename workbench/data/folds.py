@@ -103,7 +103,8 @@ def make_plan(dataset: Dataset, config: FoldsConfig, seed: int) -> FoldPlan:
     they are spread so that the folds' class shares are alike.
 
     Raises:
-        DataError: the table cannot be split as asked; see `workbench.data.checks.check_folds`.
+        DataError: the table cannot be split as asked; see `workbench.data.checks.check_folds` and
+            `workbench.data.checks.check_split_weights`.
     """
     kind = config.kind if config.kind != "auto" else _automatic(dataset)
     checks.check_folds(kind, config, dataset.y, dataset.group, dataset.schema)
@@ -114,6 +115,8 @@ def make_plan(dataset: Dataset, config: FoldsConfig, seed: int) -> FoldPlan:
             assignment[repeat * config.splits + number, validated] = VALIDATE
     plan = FoldPlan(assignment, kind, config.repeats)
     _check_parts(plan, dataset)
+    if dataset.weight is not None:
+        checks.check_split_weights(dataset.weight, [(plan.train(s), plan.validate(s)) for s in range(plan.splits)])
     return plan
 
 

@@ -58,12 +58,16 @@ class TargetTransform:
         return (values - self.center) / self.scale
 
     def inverse(self, prediction: Array) -> Array:
-        """Return predictions, of any shape, in original units; what a diverged model overflows is infinite."""
+        """Return predictions, of any shape, in original units; what a diverged model overflows is infinite.
+
+        The kinds with ``log1p`` are for targets from 0 up, and give nothing below: rmsle counts such predictions as 0,
+        and a submission with one would be refused elsewhere though it was scored here.
+        """
         if self.kind == "none":
             return prediction
         values = prediction * self.scale + self.center
         with np.errstate(over="ignore"):
-            return np.expm1(values) if self.kind.startswith("log1p") else values
+            return np.maximum(np.expm1(values), 0.0) if self.kind.startswith("log1p") else values
 
     def state(self) -> dict[str, Any]:
         """Return what was fitted, as JSON types."""

@@ -76,6 +76,15 @@ class Members:
         mixed: Array = (weights @ self.predictions.reshape(count, rows * outputs)).reshape(rows, outputs)
         return mixed
 
+    @cached_property
+    def defined(self) -> Array:
+        """Say of each split that has rows whether the metric can score it, ``(splits,)``: some member has a score.
+
+        A part of a split may hold one class alone, of which AUC says nothing. What says nothing of anyone is left out
+        for all alike; a member without a score where others have one stays without.
+        """
+        return np.isfinite([self.scores(prediction) for prediction in self.predictions]).any(axis=0)
+
     def scores(self, prediction: Array) -> Array:
         """Return the metric of ``prediction`` of shape ``(rows, outputs)`` on each split that has rows."""
         weight = self.weight
@@ -84,8 +93,11 @@ class Members:
         )
 
     def score(self, prediction: Array) -> float:
-        """Return the mean over splits of the metric: for one member's own predictions, the score of its trial."""
-        return float(self.scores(prediction).mean()) if len(self.split) else float("nan")
+        """Return the mean of the metric over the splits where it is `defined`; NaN if there are none.
+
+        For one member's own predictions on every row, this is the score of its trial.
+        """
+        return float(self.scores(prediction)[self.defined].mean()) if self.defined.any() else float("nan")
 
     def singles(self) -> Array:
         """Return the score of each member alone, ``(members,)``."""

@@ -40,7 +40,8 @@ class NelderMead:
 
     The starts are, in this order: equal weights; near the best member's corner; weights by score; then seeded random
     ones. The result is a function of the members alone: their order does not matter, and neither does the machine's
-    clock. In-sample it is never worse than the best single member, which it falls back to.
+    clock. In-sample it is never worse than the best single member, which it falls back to. Where the metric scores no
+    member at all, nothing speaks for one of them, and the weights are equal.
 
     Attributes:
         starts: Starting points of the minimiser.
@@ -61,11 +62,13 @@ class NelderMead:
 
     def _fit_ordered(self, loss: _Objective, singles: Array) -> Array:
         """Fit members that come best first."""
-        best: Array = np.eye(len(singles))[0]
-        if len(singles) == 1 or not np.isfinite(singles[0]):
+        count = len(singles)
+        if not np.isfinite(singles[0]):
+            return np.full(count, 1.0 / count)
+        best: Array = np.eye(count)[0]
+        if count == 1:
             return best
         tolerance = 1e-6 * abs(float(singles[0])) + 1e-12
-        count = len(singles)
         found = [_descend(loss, start, tolerance, EVALUATIONS * count) for start in self._starts(singles)]
         polished = _descend(loss, min(found, key=loss), tolerance, POLISH * count, step=STEP / 4)
         weights = _without_tiny(loss, polished)

@@ -14,8 +14,12 @@ def nested_score(method: Blender, members: Members) -> tuple[float, float]:
     For each split, weights are fitted on every row that the split does not validate, by the row's index in the table:
     with repeats, no other repeat's prediction of a held-out row is fitted on either. Where that leaves nothing (a plan
     of one split) the weights are equal. This corrects for the fitting of weights, not for the choice of trials.
+    Splits on which the metric is not defined are left out; NaN if it is defined on none.
     """
-    scores = np.array([_held_out(method, members, part) for part in members.slices])
+    parts = [part for part, defined in zip(members.slices, members.defined, strict=True) if defined]
+    if not parts:
+        return float("nan"), 0.0
+    scores = np.array([_held_out(method, members, part) for part in parts])
     error = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
     return float(scores.mean()), error
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import IO
+
+from pydantic import ValidationError
 
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.protocol import COMMAND, EVENT, Command, Hello, Stop, Submit
@@ -120,7 +123,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process at once, and close its pipe."""
-        self._process.kill()
+        self._signal()
         self._process.wait()
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._stdin.close()
@@ -138,12 +141,22 @@ class WorkerProcess:
         return _piped(self._process.stdout)
 
     def _read(self, stream: IO[bytes], events: queue.SimpleQueue[tuple[WorkerProcess, WorkerEvent | None]]) -> None:
-        with stream:
-            for line in stream:
-                # A killed worker's last line may be torn.
-                if line.endswith(b"\n"):
-                    events.put((self, EVENT.validate_json(line)))
-        events.put((self, None))
+        try:
+            with stream:
+                for line in stream:
+                    # A killed worker's last line may be torn.
+                    if line.endswith(b"\n"):
+                        events.put((self, EVENT.validate_json(line)))
+        except ValidationError:
+            # Something in the worker wrote into the pipe: what it says can no longer be understood.
+            self._signal()
+        finally:
+            events.put((self, None))
+
+    def _signal(self) -> None:
+        """Kill the worker and what it has started; they are a process group of their own."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def environment(options: ExecutorOptions) -> dict[str, str]:

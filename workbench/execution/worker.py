@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 from typing import TextIO
@@ -42,8 +43,8 @@ class Worker:
     def _listen(self) -> None:
         for line in self._source:
             self._take(COMMAND.validate_json(line))
-        # A job may sit in native code for minutes: nothing but _exit ends the process now.
-        os._exit(0)
+        # A job may sit in native code for minutes, or have processes of its own: the whole group ends now.
+        os.killpg(0, signal.SIGKILL)
 
     def _take(self, command: Command) -> None:
         if isinstance(command, Stop):

@@ -38,7 +38,8 @@ def code_identity(reference: str, root: Path | None) -> str:
         return family.code
     reach = _Reach(folder)
     reach.follow(reach.folder.entry, attribute)
-    return fingerprint(*reach.texts())
+    # The name counts: one statement may define two factories.
+    return fingerprint(attribute, *reach.texts())
 
 
 def reached_files(reference: str, root: Path | None) -> tuple[Path, ...]:

@@ -48,18 +48,31 @@ class Recipe:
         if self.sample_weight is not None and not callable(self.sample_weight):
             raise FactoryError(f"Recipe(sample_weight=): expected a function of y, got {self.sample_weight!r}")
 
-    def row_weights(self, y: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    def row_weights(
+        self, y: NDArray[Any], weight: NDArray[Any] | None, train: NDArray[np.intp]
+    ) -> NDArray[np.float64] | None:
         """Return the weight of each row ``(rows,)``, or ``None`` when every row counts the same.
+
+        The recipe's function sees the targets of the training rows alone: what it draws from them, such as the share of
+        each class, must not come from rows that are validated. All other rows have its weight NaN.
+
+        Args:
+            y: targets of the whole table ``(rows,)``.
+            weight: the table's weight column ``(rows,)``.
+            train: positions of the rows that are trained on.
 
         Raises:
             FactoryError: the recipe's function returned another shape, or a negative or non-finite weight.
         """
         if self.sample_weight is None:
             return weight
-        own = np.asarray(self.sample_weight(y), dtype=np.float64)
-        if own.shape != y.shape or not np.isfinite(own).all() or (own < 0).any():
+        seen = y[train]
+        own = np.asarray(self.sample_weight(seen), dtype=np.float64)
+        if own.shape != seen.shape or not np.isfinite(own).all() or (own < 0).any():
             raise FactoryError(
-                f"Recipe(sample_weight=): expected {y.shape[0]} finite weights of at least 0 with shape {y.shape}, "
+                f"Recipe(sample_weight=): expected {len(seen)} finite weights of at least 0 with shape {seen.shape}, "
                 f"got shape {own.shape}"
             )
-        return own if weight is None else own * weight
+        full = np.full(len(y), np.nan)
+        full[train] = own if weight is None else own * weight[train]
+        return full

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass, field
 
-from workbench.errors import LeaseLost
+from workbench.errors import LeaseLost, StoreError
 from workbench.execution.contract import Executor
 from workbench.search.lane import FAILURES_ALLOWED, Lane
 from workbench.search.progress import Observer, Progress, TrialNews
@@ -47,7 +48,7 @@ class Running:
 class Driver:
     """Runs the open trials of some families on an executor until budget or deadline end them.
 
-    ``deadline`` is a moment of ``time.monotonic()``: what is running then is stopped and counts as pruned.
+    ``deadline`` is a moment of ``time.monotonic()``: what is running then is stopped, and queued for the next run.
     """
 
     ledger: Ledger
@@ -110,6 +111,7 @@ class Driver:
         if claim is None:
             lane.exhausted = True
             return False
+        self._running[str(claim.attempt)] = Running(claim, lane, {}, time.monotonic())
         values = lane.values(claim)
         started = TrialStarted(
             sweep=self.sweep,
@@ -121,11 +123,15 @@ class Driver:
             values=values,
             code=lane.template.family.code,
         )
-        self.ledger.begin(claim, values, started)
+        try:
+            self.ledger.begin(claim, values, started)
+        except LeaseLost as error:
+            del self._running[str(claim.attempt)]
+            self.observer.notice(str(error))
+            return True
         lane.claimed += 1
-        job = lane.job(claim, values)
-        self._running[job.job_id] = Running(claim, lane, values, time.monotonic())
-        self.executor.submit(job)
+        self._running[str(claim.attempt)].values = values
+        self.executor.submit(lane.job(claim, values))
         self._show()
         return True
 
@@ -138,12 +144,12 @@ class Driver:
         if isinstance(event, Reported):
             self._reports.append((running.claim.attempt, event))
             return
-        del self._running[event.job_id]
         self._flush()
         try:
             self._end(running, event)
         except LeaseLost as error:
             self.observer.notice(str(error))
+        del self._running[event.job_id]
         self._show()
 
     def _end(self, running: Running, event: WorkerEvent) -> None:
@@ -153,7 +159,9 @@ class Driver:
         elif isinstance(event, Failed):
             self._finish(running, "failed", None, event.failure)
         elif isinstance(event, Stopped) or (isinstance(event, Lost) and running.stopping):
-            self._finish(running, "pruned", None, None)
+            # The deadline's doing, not the trial's: the next run takes it up again.
+            self.ledger.lose(running.claim, None)
+            running.lane.claimed -= 1
         elif isinstance(event, Lost):
             self._lose(running, event)
         elif isinstance(event, Described):
@@ -219,8 +227,14 @@ class Driver:
         self.ledger.write_reports(rows)
 
     def _give_back(self) -> None:
+        """Leave nothing running; a trial that cannot be given back now is queued when its lease has run out."""
+        with contextlib.suppress(StoreError):
+            self._flush()
         for running in self._running.values():
-            self.ledger.lose(running.claim, None)
+            try:
+                self.ledger.lose(running.claim, None)
+            except StoreError as error:
+                self.observer.notice(f"{running.claim.name} was not given back: {error}")
         self._running.clear()
 
     def _show(self) -> None:

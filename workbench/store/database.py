@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from workbench.errors import StoreError
 from workbench.store.tables import VERSION, counters, metadata
 
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 30.0
 """How long a writer waits for another's transaction on SQLite before it gives up."""
 
 _SCHEMA_LOCK = 7_262_519_048_231
@@ -32,7 +33,7 @@ def aware(moment: datetime) -> datetime:
 
 def sqlite_url(path: Path) -> str:
     """Return the SQLAlchemy URL of a SQLite file."""
-    return f"sqlite:///{path.resolve()}"
+    return URL.create("sqlite", database=str(path.resolve())).render_as_string(hide_password=False)
 
 
 def open_database(url: str) -> Engine:
@@ -76,6 +77,12 @@ def next_count(connection: Connection, name: str) -> int:
         update(counters).where(row).values(value=counters.c.value + 1).returning(counters.c.value)
     ).scalar_one()
     return int(value)
+
+
+def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that leaves a row with the same key as it is."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return make(table).on_conflict_do_nothing()
 
 
 def _connect_args(url: str) -> dict[str, Any]:

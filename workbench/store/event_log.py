@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from workbench.store import tables
-from workbench.store.database import aware, next_count, now
+from workbench.store.database import aware, insert_new, next_count, now
 from workbench.store.events import EVENT, Event
 from workbench.types import Reported
 
@@ -61,9 +60,8 @@ def advance(engine: Engine, projection: str, to: int) -> None:
     """Note that a projection has applied everything up to ``to``."""
     table = tables.projections
     with engine.begin() as connection:
-        done = connection.execute(update(table).where(table.c.name == projection).values(position=to))
-        if done.rowcount == 0:
-            connection.execute(insert(table).values(name=projection, position=to))
+        connection.execute(insert_new(connection, table).values(name=projection, position=to))
+        connection.execute(update(table).where(table.c.name == projection).values(position=to))
 
 
 def write_reports(engine: Engine, rows: Sequence[tuple[int, Reported]]) -> None:
@@ -75,9 +73,8 @@ def write_reports(engine: Engine, rows: Sequence[tuple[int, Reported]]) -> None:
     ]
     if not values:
         return
-    make = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     with engine.begin() as connection:
-        connection.execute(make(tables.reports).on_conflict_do_nothing(), values)
+        connection.execute(insert_new(connection, tables.reports), values)
 
 
 def reports(engine: Engine, attempt: int) -> list[Report]:
@@ -90,9 +87,3 @@ def reports(engine: Engine, attempt: int) -> list[Report]:
     )
     with engine.connect().execution_options(reading=True) as connection:
         return [Report(*row) for row in connection.execute(query)]
-
-
-def forget_projection(engine: Engine, projection: str) -> None:
-    """Make a projection start again from event 0."""
-    with engine.begin() as connection:
-        connection.execute(delete(tables.projections).where(tables.projections.c.name == projection))

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-from workbench.errors import LeaseLost
+from workbench.errors import LeaseLost, StoreError
 from workbench.store import event_log
-from workbench.store.database import aware, now, open_database
+from workbench.store.database import aware, insert_new, now, open_database
 from workbench.store.events import Event, SweepFinished, TrialFinished, TrialStarted
 from workbench.store.owner import known_dead, this_process
 from workbench.store.tables import attempts, studies, sweeps, trials
 from workbench.types import AttemptState, Failure, Reported, Space, TrialResult, TrialState, Values, trial_name
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=180)
 """A driver that has not renewed for so long has lost its attempts; it renews every few seconds."""
 
 LOSSES_ALLOWED = 1
@@ -104,23 +106,20 @@ class Ledger:
     def open_sweep(self, experiment: str) -> int:
         """Begin a sweep and return its number."""
         row = {"experiment": experiment, "state": "running", "owner": self.owner, "started": now()}
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             return int(connection.execute(insert(sweeps).values(row).returning(sweeps.c.id)).scalar_one())
 
     def close_sweep(self, event: SweepFinished) -> None:
         """End a sweep, once."""
-        with self._engine.begin() as connection:
-            self._close_sweep(connection, event)
-
-    def _close_sweep(self, connection: Connection, event: SweepFinished) -> None:
         open_one = (sweeps.c.id == event.sweep) & (sweeps.c.state == "running")
         values = {"state": event.state, "finished": now()}
-        if connection.execute(update(sweeps).where(open_one).values(values)).rowcount:
-            event_log.append(connection, event)
+        with self._writing() as connection:
+            if connection.execute(update(sweeps).where(open_one).values(values)).rowcount:
+                event_log.append(connection, event)
 
     def record_delivery(self, sweep: int, key: str) -> None:
         """Note what a sweep delivered: a key of everything that its delivery depends on."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(update(sweeps).where(sweeps.c.id == sweep).values(delivery=key))
 
     def last_delivery(self, experiment: str) -> tuple[int, str] | None:
@@ -138,16 +137,14 @@ class Ledger:
 
     def open_study(self, key: str, experiment: str, family: str) -> Study:
         """Return the study with this key, made if it is new."""
-        with self._engine.begin() as connection:
-            row = connection.execute(select(studies).where(studies.c.key == key)).one_or_none()
-            if row is None:
-                values = {"key": key, "experiment": experiment, "family": family, "created": now()}
-                row = connection.execute(insert(studies).values(values).returning(*studies.c)).one()
-        return _study(row)
+        values = {"key": key, "experiment": experiment, "family": family, "created": now()}
+        with self._writing() as connection:
+            connection.execute(insert_new(connection, studies).values(values))
+            return _study(connection.execute(select(studies).where(studies.c.key == key)).one())
 
     def set_space(self, study: int, space: Space) -> None:
         """Keep what is known of a study's space."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             values = {"space": space.model_dump_json()}
             connection.execute(update(studies).where(studies.c.id == study).values(values))
 
@@ -176,7 +173,7 @@ class Ledger:
 
     def claim(self, study: Study, sweep: int, total: int) -> Claim | None:
         """Take a queued trial, or a new one while the study has fewer than ``total``; ``None`` if there is neither."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             trial = self._queued(connection, study.id) or self._new_trial(connection, study.id, total)
             if trial is None:
                 return None
@@ -198,7 +195,7 @@ class Ledger:
 
     def begin(self, claim: Claim, values: Values, event: TrialStarted) -> None:
         """Fix a claimed trial's values, and log that it started."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._held(connection, claim)
             text = json.dumps(values)
             connection.execute(update(trials).where(trials.c.id == claim.trial).values(values=text))
@@ -210,7 +207,7 @@ class Ledger:
         Raises:
             LeaseLost: the attempt is no longer this process's.
         """
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._held(connection, claim)
             self._end(connection, event, _ended(event.state))
 
@@ -220,7 +217,7 @@ class Ledger:
         Without a failure the driver gave it back, and the trial is queued. With one a worker died under it: the trial
         is queued once more, then failed.
         """
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._held(connection, claim)
             return self._lose(connection, claim.attempt, failure)
 
@@ -229,21 +226,26 @@ class Ledger:
         held = [claim.attempt for claim in claims]
         if held:
             mine = attempts.c.id.in_(held) & (attempts.c.owner == self.owner) & (attempts.c.state == "running")
-            with self._engine.begin() as connection:
+            with self._writing() as connection:
                 connection.execute(update(attempts).where(mine).values(lease_until=now() + LEASE))
 
     def reap(self) -> int:
         """Queue the trials and close the sweeps of dead drivers; return how many trials were queued."""
-        with self._engine.begin() as connection:
-            running = connection.execute(select(attempts).where(attempts.c.state == "running")).all()
-            dead = [row for row in running if aware(row.lease_until) < now() or known_dead(row.owner)]
-            for row in dead:
-                self._lose(connection, row.id, None)
-            for row in connection.execute(select(sweeps).where(sweeps.c.state == "running")).all():
-                if known_dead(row.owner):
-                    message = "the driver died"
-                    self._close_sweep(connection, SweepFinished(sweep=row.id, state="interrupted", message=message))
-        return len(dead)
+        lost = sum(self._reap(row.id) for row in self._all(select(attempts.c.id).where(attempts.c.state == "running")))
+        for row in self._all(select(sweeps).where(sweeps.c.state == "running")):
+            if known_dead(row.owner):
+                self.close_sweep(SweepFinished(sweep=row.id, state="interrupted", message="the driver died"))
+        return lost
+
+    def _reap(self, attempt: int) -> bool:
+        """Lose one attempt if its driver is dead; in a transaction of its own, so that no two wait for each other."""
+        same = (attempts.c.id == attempt) & (attempts.c.state == "running")
+        with self._writing() as connection:
+            row = connection.execute(select(attempts).where(same).with_for_update(skip_locked=True)).one_or_none()
+            if row is None or not (aware(row.lease_until) < now() or known_dead(row.owner)):
+                return False
+            self._lose(connection, row.id, None)
+            return True
 
     def _queued(self, connection: Connection, study: int) -> Row[Any] | None:
         query = select(trials).where(trials.c.study == study, trials.c.state == "queued").order_by(trials.c.number)
@@ -308,7 +310,7 @@ class Ledger:
 
     def append(self, event: Event) -> int:
         """Write an event and return its position."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             return event_log.append(connection, event)
 
     def events(self, after: int, limit: int = 1000) -> list[tuple[int, datetime, Event]]:
@@ -334,6 +336,19 @@ class Ledger:
     def reports(self, attempt: int) -> list[event_log.Report]:
         """Return an attempt's reports, by split and epoch."""
         return event_log.reports(self._engine, attempt)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Open a write transaction.
+
+        Raises:
+            StoreError: the database is locked, gone or full; nothing was written.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise StoreError(f"the ledger cannot be written: {error.orig}; run again when it can") from error
 
     def _all(self, query: Any) -> Sequence[Row[Any]]:
         with self._engine.connect().execution_options(reading=True) as connection:

@@ -7,6 +7,9 @@ import socket
 
 import psutil
 
+START_SLACK = 5.0
+"""Seconds by which a process's start may seem to move: it is counted from the boot, whose time a clock's step moves."""
+
 
 def this_process() -> str:
     """Return ``host:pid:start`` of this process; a recycled pid has another start."""
@@ -20,9 +23,12 @@ def known_dead(owner: str) -> bool:
         return False
     try:
         process = psutil.Process(int(pid))
-        return _start(process) != start or process.status() == psutil.STATUS_ZOMBIE
+        other = abs(float(_start(process)) - float(start)) > START_SLACK
+        return other or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+    except psutil.AccessDenied:
+        return False
 
 
 def _start(process: psutil.Process) -> str:

@@ -45,7 +45,9 @@ class Vault:
         try:
             self.result(fit_key)
             self.oof(fit_key)
-        except StoreError:
+        except StoreError as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+                raise  # too many open files, say: the fit may be sound
             self._set_aside(folder)
             return False
         return True
@@ -58,13 +60,12 @@ class Vault:
         """
         final = self.folder(fit_key)
         temporary = self.root / "tmp" / f"{fit_key}-{uuid.uuid4().hex[:8]}"
-        temporary.mkdir(parents=True)
         try:
+            temporary.mkdir(parents=True)
             yield temporary
             final.parent.mkdir(parents=True, exist_ok=True)
             if not self.has(fit_key):
-                with contextlib.suppress(FileExistsError):
-                    temporary.rename(final)
+                self._move(temporary, final)
         except OSError as error:
             raise StoreError(f"the vault {self.root} cannot be written: {error}") from error
         finally:
@@ -105,6 +106,13 @@ class Vault:
         for fit_key in set(among) - set(fit_keys):
             for bundle in self.folder(fit_key).glob("split*"):
                 shutil.rmtree(bundle, ignore_errors=True)
+
+    def _move(self, temporary: Path, final: Path) -> None:
+        try:
+            temporary.rename(final)
+        except OSError:
+            if not final.is_dir():  # else another process was faster
+                raise
 
     def _set_aside(self, folder: Path) -> None:
         aside = self.root / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"

@@ -35,7 +35,7 @@ class EstimatorFitter:
         """Fit on the split's training rows."""
         estimator = seeded_copy(self._recipe.model, split.seed, self._threads)
         rows = split.train
-        weight = self._recipe.row_weights(split.y, split.weight)
+        weight = self._recipe.row_weights(split.y, split.weight, split.train)
         options = {} if weight is None else _weights_option(estimator, weight[rows])
         with seeded(split.seed):
             estimator.fit(split.prepared.table.take(rows).matrix(), split.target.forward(split.y)[rows], **options)

@@ -68,7 +68,7 @@ class KerasFitter:
 
     def _table(self, split: Split) -> tuple[Any, ...]:
         y = targets(split.target.forward(split.y), self._problem)
-        weight = self._recipe.row_weights(split.y, split.weight)
+        weight = self._recipe.row_weights(split.y, split.weight, split.train)
         x = self._feed(split)
         return (x, y) if weight is None else (x, y, np.asarray(weight, dtype=np.float32))
 

@@ -35,7 +35,7 @@ class LightGBMFitter:
         """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best."""
         estimator = self._configured(split)
         table, y = split.prepared.table, split.target.forward(split.y)
-        weight = self._recipe.row_weights(split.y, split.weight)
+        weight = self._recipe.row_weights(split.y, split.weight, split.train)
         schema = self._problem.schema
         categorical = list(range(len(schema.numeric), len(schema.numeric) + len(schema.categorical)))
         estimator.fit(

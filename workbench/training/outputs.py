@@ -26,15 +26,14 @@ def checked(prediction: Any, rows: int, problem: Problem) -> NDArray[np.float64]
     if array.shape == (rows,) and problem.outputs == 1:
         array = array[:, None]
     if array.shape == (rows, 2) and problem.task == "binary":
-        array = array[:, 1:]  # a softmax over both classes: the positive one is the second
+        array = _positive(array)
     if array.shape != expected:
         raise TrialFailed(
             "shape",
             f"the model predicts an array of shape {array.shape}, expected {expected}: (rows, outputs) of a "
             f"{problem.task} task; problem.head(x) makes the output that fits",
         )
-    if not np.isfinite(array).all():
-        raise TrialFailed("nonfinite", f"{int((~np.isfinite(array)).sum())} of {array.size} predictions are not finite")
+    _check_finite(array)
     if problem.task != "regression":
         _probabilities(array, problem)
     return array
@@ -43,6 +42,23 @@ def checked(prediction: Any, rows: int, problem: Problem) -> NDArray[np.float64]
 def in_units(raw: Any, rows: int, target: TargetTransform, problem: Problem) -> NDArray[np.float64]:
     """Return a model's output as predictions ``(rows, outputs)`` in the target's own units."""
     return target.inverse(checked(raw, rows, problem))
+
+
+def _check_finite(array: NDArray[np.float64]) -> None:
+    if not np.isfinite(array).all():
+        raise TrialFailed("nonfinite", f"{int((~np.isfinite(array)).sum())} of {array.size} predictions are not finite")
+
+
+def _positive(pair: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the positive class of a softmax over both, the second; two separate sigmoids or logits are none."""
+    _check_finite(pair)
+    if abs(pair.sum(axis=1) - 1).max(initial=0.0) > PROBABILITY_SLACK:
+        raise TrialFailed(
+            "shape",
+            "the model's two outputs do not add up to 1, so that the second is not the probability of the positive "
+            "class; end the model with problem.head(x), or with 'softmax' over both",
+        )
+    return pair[:, 1:]
 
 
 def _probabilities(array: NDArray[np.float64], problem: Problem) -> None:

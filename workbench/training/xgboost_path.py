@@ -46,7 +46,7 @@ class XGBoostFitter:
             verbosity=0,
         )
         table, y = split.prepared.table, split.target.forward(split.y)
-        weight = self._recipe.row_weights(split.y, split.weight)
+        weight = self._recipe.row_weights(split.y, split.weight, split.train)
         estimator.fit(
             table.take(split.train).matrix(),
             y[split.train],
