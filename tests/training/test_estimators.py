@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset
+from workbench.data.folds import FoldPlan
 from workbench.errors import FactoryError, TrialFailed
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
 from workbench.training.runner import run
+from workbench.training.user_modules import known_modules
 from workbench.types import Description, TrialResult
 
 
@@ -65,6 +67,52 @@ def test_an_own_class_moves_with_its_code(make_job, own_factory, tmp_path) -> No
     predicted = load_predictor(folder / "split0", moved).predict(Dataset.open(job.dataset).test)
     assert predicted.shape == (40, 1)
     assert len(np.unique(predicted)) == 1
+
+
+STEP = """
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+class Shift(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.mean_ = X.mean(axis=0)
+        return self
+
+    def transform(self, X):
+        return X - self.mean_
+
+def build(hp, problem):
+    return make_pipeline({step}, LinearRegression())
+"""
+
+
+@pytest.mark.parametrize("neighbour", [False, True])
+def test_an_own_step_of_a_pipeline_moves_with_its_code(make_job, own_factory, tmp_path, neighbour: bool) -> None:
+    source = STEP.format(step="Shift()")
+    if neighbour:
+        own_factory("").root.joinpath("own_steps.py").write_text(source)
+    family = own_factory("from own_steps import build" if neighbour else source)
+    job = make_job("regression", family)
+    run(job.model_copy(update={"kind": "describe"}), silent)
+    run(job, silent)
+    shutil.move(tmp_path / "own", tmp_path / "moved")
+    vault, dataset = Vault(job.vault), Dataset.open(job.dataset)
+    predictor = load_predictor(vault.folder(job.fit_key) / "split0", tmp_path / "moved")
+    rows = FoldPlan.open(job.plan).validate(0)
+    np.testing.assert_allclose(predictor.predict(dataset.features.iloc[rows]), vault.oof(job.fit_key)[0])
+
+
+def test_what_cannot_be_loaded_again_is_known_from_describing(make_job, own_factory) -> None:
+    family = own_factory(STEP.format(step="FunctionTransformer(lambda X: X)"))
+    with pytest.raises(FactoryError, match="cannot be stored and loaded again"):
+        run(make_job("regression", family, kind="describe"), silent)
+
+
+def test_code_outside_the_factorys_folder_is_not_trusted(own_factory) -> None:
+    family = own_factory("def build(hp, problem):\n    return None")
+    assert known_modules(["os", "shutil", "workbench_user_elsewhere_0123456789ab"], family) == ()
 
 
 def test_weights_are_never_dropped_in_silence(make_job, own_factory) -> None:

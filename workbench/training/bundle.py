@@ -7,7 +7,6 @@ the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.u
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from workbench.training.build import Built
 from workbench.training.fitted import FoldModel
 from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
+from workbench.training.user_modules import known_modules
 from workbench.types import FamilyRef, Schema
 
 VERSION = 1
@@ -48,6 +48,7 @@ class Predictor:
 def save_bundle(folder: Path, material: Material, built: Built, split: Split, model: FoldModel) -> None:
     """Write one split's bundle into a new folder."""
     folder.mkdir(parents=True)
+    model.save(folder)
     job = material.job
     _write(
         folder / "bundle.json",
@@ -55,8 +56,9 @@ def save_bundle(folder: Path, material: Material, built: Built, split: Split, mo
             "version": VERSION,
             "kind": model.kind,
             "family": job.family.model_dump(mode="json"),
-            "module": _module(built.model),
+            "modules": _modules(folder, model),
             "values": built.values,
+            "seed": material.seed(0, "fit"),
             "problem": material.problem.to_json(),
             "backend": job.settings.backend,
             "split": split.index,
@@ -65,7 +67,6 @@ def save_bundle(folder: Path, material: Material, built: Built, split: Split, mo
     _write(folder / "preparation.json", split.prepared.preparation.state())
     _write(folder / "target.json", split.target.state())
     _write(folder / "schema.json", material.dataset.schema.model_dump(mode="json"))
-    model.save(folder)
 
 
 def load_predictor(folder: Path, code_root: Path | None = None) -> Predictor:
@@ -98,7 +99,7 @@ def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem
     if kind == "keras":
         from workbench.training.keras_loading import load_keras
 
-        return load_keras(folder, family, problem, bundle["values"], bundle["backend"])
+        return load_keras(folder, family, problem, bundle["values"], bundle["backend"], bundle.get("seed", 0))
     if kind == "lightgbm":
         from workbench.training.lightgbm_path import load_lightgbm
 
@@ -110,23 +111,18 @@ def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem
     if kind == "skops":
         from workbench.training.estimator_path import load_estimator
 
-        return load_estimator(folder, problem, _user_module(bundle["module"], family))
+        stored = bundle["modules"] if "modules" in bundle else [bundle["module"].partition(".")[0]]
+        return load_estimator(folder, problem, known_modules(stored, family))
     raise StoreError(f"{folder / 'bundle.json'}: unknown kind of model '{kind}'")
 
 
-def _module(model: Any) -> str:
-    return type(model).__module__
-
-
-def _user_module(stored: str, family: FamilyRef) -> tuple[str, ...]:
-    """Make the user's module known under the name that it had in training; return the names to trust."""
-    if family.root is None:
+def _modules(folder: Path, model: FoldModel) -> tuple[str, ...]:
+    """Name the modules of a user's own classes: they may lie anywhere in the estimator, as in a pipeline's steps."""
+    if model.kind != "skops":
         return ()
-    factory = registry.load(family.factory, family.root)
-    module = sys.modules.get(getattr(factory, "__module__", ""))
-    if module is not None and stored.startswith("workbench_user_"):
-        sys.modules.setdefault(stored, module)
-    return (stored.partition(".")[0],)
+    from workbench.training.estimator_path import foreign_packages
+
+    return foreign_packages(folder)
 
 
 def _write(file: Path, value: Any) -> None:

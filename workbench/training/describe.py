@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,16 @@ from numpy.typing import NDArray
 from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric
 from workbench.models.hyperparameters import HyperParameters
+from workbench.models.problem import Problem
 from workbench.models.space import discover
 from workbench.training.build import Built, build
+from workbench.training.fitted import FoldModel
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
 from workbench.training.outputs import checked
+from workbench.training.user_modules import known_modules
 from workbench.training.watcher import Watcher
-from workbench.types import Description
+from workbench.types import Description, FamilyRef
 
 SAMPLE = 256
 """Rows on which an estimator's defaults are tried."""
@@ -81,12 +86,30 @@ class _Trial:
         watcher = _silent_watcher(material.monitor, split, small)
         tried = Split(split.index, split.seed, split.prepared, split.y, split.weight, split.target, small, small, small)
         try:
-            fitted = fitter.fit(tried, watcher)
-            checked(fitted.model.predict(split.prepared.table.take(small)), len(small), material.problem)
+            model = fitter.fit(tried, watcher).model
+            checked(model.predict(split.prepared.table.take(small)), len(small), material.problem)
         except (ValueError, TypeError) as error:
             raise FactoryError(
                 f"{job.family.factory}: the estimator cannot be fitted on this table: {error}"
             ) from error
+        if model.kind == "skops":
+            _store_and_load(model, job.family, material.problem)
+
+
+def _store_and_load(model: FoldModel, family: FamilyRef, problem: Problem) -> None:
+    """Raise `FactoryError` for an estimator that could be searched, but not delivered."""
+    from workbench.training.estimator_path import foreign_packages, load_estimator
+
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            model.save(folder)
+            load_estimator(folder, problem, known_modules(foreign_packages(folder), family))
+    except Exception as error:  # the user's own classes take part in it
+        raise FactoryError(
+            f"{family.factory}: the fitted estimator cannot be stored and loaded again: {error}; a bundle holds no "
+            "pickle, so functions and classes must be named ones of a module"
+        ) from error
 
 
 def _predicted_shape(model: Any, x: Any) -> tuple[int | None, ...]:

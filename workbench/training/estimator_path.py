@@ -20,6 +20,10 @@ from workbench.training.material import Split
 from workbench.training.watcher import Watcher
 from workbench.types import TrainingSettings
 
+FILE = "model.skops"
+TRUSTED = frozenset({"sklearn", "numpy", "scipy", "builtins", "collections", "functools", "lightgbm", "xgboost"})
+"""Packages whose types are loaded without being asked for."""
+
 
 class EstimatorFitter:
     """Fits a copy of one estimator on each split."""
@@ -62,7 +66,7 @@ class EstimatorFoldModel:
         """Write ``model.skops``."""
         import skops.io
 
-        skops.io.dump(self._estimator, folder / "model.skops")
+        skops.io.dump(self._estimator, folder / FILE)
 
     def _probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a column a class; a class that a fold did not see has probability 0."""
@@ -89,20 +93,36 @@ def seeded_copy(estimator: Any, seed: int, threads: int) -> Any:
     return copy
 
 
+def foreign_packages(folder: Path) -> tuple[str, ...]:
+    """Name the packages of a stored estimator's types, on whatever level of it, that are not trusted as such."""
+    import skops.io
+
+    names = skops.io.get_untrusted_types(file=folder / FILE)
+    return tuple(sorted({name.partition(".")[0] for name in names} - TRUSTED))
+
+
 def load_estimator(folder: Path, problem: Problem, modules: tuple[str, ...]) -> EstimatorFoldModel:
     """Load what `EstimatorFoldModel.save` wrote; types are trusted by the package that they come from.
+
+    Args:
+        folder: where it was written.
+        problem: what the estimator was fitted for.
+        modules: packages and modules to trust besides `TRUSTED`.
 
     Raises:
         FactoryError: the file names types of packages that are not trusted.
     """
     import skops.io
 
-    file = folder / "model.skops"
-    trusted = {"sklearn", "numpy", "scipy", "builtins", "collections", "functools", "lightgbm", "xgboost", *modules}
-    unknown = [name for name in skops.io.get_untrusted_types(file=file) if name.partition(".")[0] not in trusted]
+    file = folder / FILE
+    types = skops.io.get_untrusted_types(file=file)
+    unknown = [name for name in types if name.partition(".")[0] not in {*TRUSTED, *modules}]
     if unknown:
-        raise FactoryError(f"{file} holds types of packages that are not trusted: {', '.join(unknown)}")
-    return EstimatorFoldModel(skops.io.load(file, trusted=skops.io.get_untrusted_types(file=file)), problem)
+        raise FactoryError(
+            f"{file.name} holds types that are not trusted: {', '.join(unknown)}; expected types of scikit-learn, "
+            "LightGBM, XGBoost, or of the factory's own folder"
+        )
+    return EstimatorFoldModel(skops.io.load(file, trusted=types), problem)
 
 
 def _weights_option(estimator: Any, weight: NDArray[np.float64]) -> dict[str, Any]:

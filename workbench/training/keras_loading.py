@@ -31,9 +31,10 @@ _programs: LruCache[_Program] = LruCache(limit=32, size=lambda _: 1)
 """The splits of one configuration, and its next loading, share what was compiled."""
 
 
-def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values, backend: str) -> FoldModel:
+def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values, backend: str, seed: int) -> FoldModel:
     """Load one split's weights.
 
+    The model is built under the seed of the training: constants that a factory draws are no weights, yet of the model.
     A process that has not imported Keras yet takes the backend of the training; weights fit either.
     """
     if "keras" not in sys.modules:
@@ -41,18 +42,18 @@ def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values
     from workbench.training.keras_path import KerasFoldModel, load_weights
     from workbench.training.keras_state import weights_from
 
-    key = (family.model_dump_json(), json.dumps(values, sort_keys=True), json.dumps(problem.to_json()))
-    shared = _programs.get(key, lambda: _build(family, problem, values))
+    key = (family.model_dump_json(), json.dumps(values, sort_keys=True), json.dumps(problem.to_json()), seed)
+    shared = _programs.get(key, lambda: _build(family, problem, values, seed))
     weights = weights_from(shared.model, load_weights(folder / "weights.npz"))
     return KerasFoldModel(shared.model, shared.program, weights)
 
 
-def _build(family: FamilyRef, problem: Problem, values: Values) -> _Program:
+def _build(family: FamilyRef, problem: Problem, values: Values, seed: int) -> _Program:
     from workbench.training.keras_feed import feed, targets
     from workbench.training.keras_program import make_program
     from workbench.training.keras_state import prepare
 
-    model = build(family, problem, HyperParameters(values), seed=0).model
+    model = build(family, problem, HyperParameters(values), seed).model
     row = _one_row(problem)
     prepare(model, (feed(model, row), targets(np.zeros(1), problem)))
     return _Program(model, make_program(model))
