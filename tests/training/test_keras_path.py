@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from workbench.data.dataset import Dataset
+from workbench.data.folds import FoldPlan
 from workbench.errors import FactoryError, TrialFailed
 from workbench.models.hyperparameters import HyperParameters
+from workbench.store.vault import Vault
 from workbench.training.build import build
+from workbench.training.bundle import load_predictor
 from workbench.training.material import open_material
 from workbench.training.runner import run
 from workbench.training.watcher import Watcher
@@ -111,6 +115,47 @@ def test_a_loss_that_overflows_ends_the_trial_within_an_epoch(make_job, own_fact
         run(make_job("regression", own_factory(source), vault=None), lambda r: bool(reports.append(r)))
     assert caught.value.code == "nonfinite"
     assert len(reports) <= 1
+
+
+CONSTANTS = """
+import keras
+import numpy as np
+
+class Rotated(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.matrix = np.random.normal(size=(4, 4)).astype("float32")
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x{option}):
+        return self.dense(keras.ops.matmul(x, self.matrix)){marked}
+
+def build(hp):
+    model = Rotated()
+    model.compile("adam", "mse")
+    return model
+"""
+
+
+def test_a_bundle_has_the_constants_of_its_training(make_job, own_factory) -> None:
+    job = make_job("regression", own_factory(CONSTANTS.format(option="", marked="")))
+    run(job.model_copy(update={"kind": "describe"}), silent)
+    run(job, silent)
+    vault, dataset = Vault(job.vault), Dataset.open(job.dataset)
+    rows = FoldPlan.open(job.plan).validate(1)
+    predictor = load_predictor(vault.folder(job.fit_key) / "split1")
+    np.testing.assert_allclose(predictor.predict(dataset.features.iloc[rows]), vault.oof(job.fit_key)[1], rtol=1e-5)
+
+
+def test_a_prediction_is_an_inference_whatever_the_call_defaults_to(make_job, own_factory) -> None:
+    from workbench.training.keras_jax import JaxProgram
+    from workbench.training.keras_state import prepare, state_of
+
+    source = CONSTANTS.format(option=", training=True", marked=" * 0 + (1.0 if training else 0.0)")
+    model = build(own_factory(source), open_material(make_job()).problem, HyperParameters(), 0).model
+    x = np.zeros((2, 4), dtype=np.float32)
+    prepare(model, (x, np.zeros((2, 1), dtype=np.float32)))
+    np.testing.assert_array_equal(JaxProgram(model).predict(state_of(model).weights, x), np.zeros((2, 1)))
 
 
 def test_two_builds_of_different_shape_are_refused(make_job, own_factory) -> None:

@@ -32,7 +32,9 @@ class JaxProgram:
         self._table: Any = None
         self._says_loss = True
         self._epoch: Any = jax.jit(self._run)
-        self._predict = jax.jit(lambda weights, x: model.stateless_call(*weights, x)[0])
+        # What a call does when it is not told is the model's own choice; not every call can be told.
+        told = {"training": False} if model._call_has_training_arg else {}
+        self._predict = jax.jit(lambda weights, x: model.stateless_call(*weights, x, **told)[0])
 
     @property
     def compilations(self) -> int:
