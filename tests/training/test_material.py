@@ -21,6 +21,31 @@ def test_an_inner_split_parts_the_training_rows(sizes: list[int], stratify: bool
     assert [a.tolist() for a in inner_split(train, y, stratify, seed)] == [inner.tolist(), watch.tolist()]
 
 
+@given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=30), seed=st.integers(0, 99))
+def test_an_inner_split_watches_whole_groups(sizes: list[int], seed: int) -> None:
+    group = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    train = np.arange(len(group))
+    inner, watch = inner_split(train, train % 2, True, seed, group)
+    np.testing.assert_array_equal(np.sort(np.r_[inner, watch]), train)
+    assert not set(group[inner]) & set(group[watch])
+    assert 0 < len(watch) <= max(0.2 * len(train), min(sizes))
+
+
+@given(sizes=st.lists(st.integers(2, 30), min_size=2, max_size=6), seed=st.integers(0, 99))
+def test_an_inner_split_watches_every_class(sizes: list[int], seed: int) -> None:
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    inner, watch = inner_split(np.arange(len(y)), y, True, seed)
+    assert set(y[watch]) == set(y[inner]) == set(y)
+
+
+def test_every_split_trains_on_as_many_rows_as_were_told(make_job) -> None:
+    job = make_job("multiclass", "dummy")
+    for stopping in ("fold", "inner"):
+        told = job.model_copy(update={"settings": job.settings.model_copy(update={"stopping": stopping})})
+        material = open_material(told)
+        assert material.training_rows() == [len(split.train) for split in material.splits(neural=False)]
+
+
 def test_a_split_never_trains_on_what_it_validates(make_job) -> None:
     for stopping in ("fold", "inner"):
         job = make_job("regression", "mlp")

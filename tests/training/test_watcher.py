@@ -38,12 +38,20 @@ def test_what_is_not_finite_ends_the_trial(prediction: float, loss: float) -> No
     assert caught.value.code == "nonfinite"
 
 
-def test_an_undefined_metric_is_not_reported() -> None:
+def test_an_undefined_metric_is_not_reported_and_ends_the_trial() -> None:
     told: list[int] = []
     watching = Watcher(AUC, np.ones(2), None, patience=2, tell=lambda epoch, *_: bool(told.append(epoch)))
-    while not watching.done:
+    for _ in range(2):
         watching.judge(np.full((2, 1), 0.5))
-    assert (watching.epoch, watching.best_epoch, told) == (3, 1, [])
+    with pytest.raises(TrialFailed, match="metric 'auc' is undefined on the watched rows"):
+        watching.check()
+    with pytest.raises(TrialFailed, match="undefined") as caught:
+        watching.judge(np.full((2, 1), 0.5))
+    assert (watching.epoch, told, caught.value.code) == (3, [], "nonfinite")
+
+
+def test_a_model_without_epochs_is_not_checked() -> None:
+    watcher().check()
 
 
 def test_a_stop_is_passed_on() -> None:

@@ -50,8 +50,8 @@ def fit(material: Material, report: Report) -> TrialResult:
     """
     job = material.job
     built = _built(material, material.seed(0, "fit"))
-    folds = [len(material.plan.train(i)) for i in range(material.plan.splits)]
-    fitter = fitter_for(built, material.problem, job.settings, folds=folds, rebuild=lambda seed: _built(material, seed))
+    rows = material.training_rows()
+    fitter = fitter_for(built, material.problem, job.settings, folds=rows, rebuild=lambda seed: _built(material, seed))
     outcomes = []
     for split in material.splits(neural=built.neural):
         weights = split.weights(split.watch)
@@ -60,6 +60,7 @@ def fit(material: Material, report: Report) -> TrialResult:
         )
         started = time.perf_counter()
         fitted = fitter.fit(split, watcher)
+        watcher.check()
         outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started))
     result = _result(job, built, outcomes, fitter.weights)
     _store(material, built, outcomes, result)

@@ -24,9 +24,6 @@ from workbench.training.outputs import in_units
 from workbench.training.watcher import Watcher
 from workbench.types import TrainingSettings
 
-INNER_MARGIN = 0.8
-"""An inner part is a tenth of a fold; rounding within classes can take a little more."""
-
 
 class KerasFitter:
     """Fits one configuration with one compiled program."""
@@ -37,8 +34,7 @@ class KerasFitter:
         """Take a built model, the number of training rows of each split, and how to build it again."""
         recipe = built.recipe
         self._problem, self._rebuild, self._recipe = problem, rebuild, recipe
-        smallest = int(min(folds) * (INNER_MARGIN if settings.stopping == "inner" else 1.0))
-        self._batch = max(1, min(recipe.batch_size or settings.batch_size, smallest))
+        self._batch = max(1, min(recipe.batch_size or settings.batch_size, *folds))
         self._most_steps = max(folds) // self._batch
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience

@@ -106,21 +106,30 @@ class Material:
         for index in range(self.plan.splits):
             yield self._split(index, kind)
 
+    def training_rows(self) -> list[int]:
+        """Return how many rows each split trains on, without those that are only watched."""
+        return [len(self._parted(index)[0]) for index in range(self.plan.splits)]
+
     def prepared(self, index: int) -> PreparedSplit:
         """Return the table as the split's preparation gives it; kept between jobs."""
         key = (self.dataset.key, self.dataset.test_key, self.plan.key, index, self.job.family.preparation)
         return _prepared.get(key, lambda: self._prepare(index))
 
     def _split(self, index: int, kind: Any) -> Split:
-        train, validate = self.plan.train(index), self.plan.validate(index)
-        y = self.dataset.y
-        target = TargetTransform.fit(kind, y[train])
-        watch = validate
-        if self.job.settings.stopping == "inner":
-            train, watch = inner_split(train, y, self.problem.task != "regression", self.seed(index, "inner"))
+        y, validate = self.dataset.y, self.plan.validate(index)
+        target = TargetTransform.fit(kind, y[self.plan.train(index)])
+        train, watch = self._parted(index)
         return Split(
             index, self.seed(index, "fit"), self.prepared(index), y, self.dataset.weight, target, train, watch, validate
         )
+
+    def _parted(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows that a split trains on and those that it watches."""
+        train = self.plan.train(index)
+        if self.job.settings.stopping != "inner":
+            return train, self.plan.validate(index)
+        stratify = self.problem.task != "regression"
+        return inner_split(train, self.dataset.y, stratify, self.seed(index, "inner"), self.dataset.group)
 
     def _preparation(self) -> Any:
         return registry.resolve("preparations", self.job.family.preparation)(self.dataset.schema)
@@ -148,19 +157,36 @@ def open_material(job: Job) -> Material:
 
 
 def inner_split(
-    train: NDArray[np.intp], y: NDArray[Any], stratify: bool, seed: int
+    train: NDArray[np.intp], y: NDArray[Any], stratify: bool, seed: int, group: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Part a training fold into rows to train on and rows to watch; with ``stratify`` every class keeps its share.
+    """Part a training fold into rows to train on and rows to watch.
 
-    A class of one row stays in training.
+    With ``group`` ``(rows,)`` whole groups are watched: rows of one group resemble each other, and to watch what is
+    known from training would stop too late. A fold of a single group is parted like one without groups. With
+    ``stratify`` every class keeps its share, at least a row; a class of one row stays in training.
     """
     rng = np.random.default_rng(seed)
-    groups = [train[y[train] == code] for code in np.unique(y[train])] if stratify else [train]
-    watch = [rng.permutation(rows)[: round(len(rows) * INNER_SHARE)] for rows in groups]
-    chosen = np.sort(np.concatenate(watch))
-    if len(chosen) == 0:
-        chosen = rng.permutation(train)[: max(1, len(train) // 10)]
+    if group is not None and len(np.unique(group[train])) > 1:
+        chosen = np.flatnonzero(np.isin(group[train], _watched_groups(group[train], rng)))
+        return np.delete(train, chosen), train[chosen]
+    parts = [train[y[train] == code] for code in np.unique(y[train])] if stratify else [train]
+    watch = [rng.permutation(rows)[: max(1, round(len(rows) * INNER_SHARE))] for rows in parts if len(rows) > 1]
+    chosen = np.sort(np.concatenate(watch)) if watch else rng.permutation(train)[: max(1, len(train) // 10)]
     return np.setdiff1d(train, chosen, assume_unique=True), chosen
+
+
+def _watched_groups(group: NDArray[np.int64], rng: np.random.Generator) -> list[np.int64]:
+    """Draw groups that hold together about `INNER_SHARE` of the rows; never all of them.
+
+    A group is taken where it brings the rows nearer to the share; the smallest one where each is too large.
+    """
+    codes, sizes = np.unique(group, return_counts=True)
+    wanted, chosen, taken = len(group) * INNER_SHARE, [], 0
+    for index in rng.permutation(len(codes)):
+        if abs(taken + sizes[index] - wanted) < abs(taken - wanted):
+            chosen.append(codes[index])
+            taken += sizes[index]
+    return chosen or [codes[np.argmin(sizes)]]
 
 
 def _assembled(parts: list[tuple[NDArray[np.intp], Prepared]], rows: int) -> Prepared:

@@ -32,7 +32,8 @@ class Watcher:
         """Take the predictions ``(rows, outputs)`` after another epoch; return whether they are the best so far.
 
         Raises:
-            TrialFailed: the loss or a prediction is not finite (code ``nonfinite``).
+            TrialFailed: the loss or a prediction is not finite, or the patience ran out on a metric that was never
+                defined (code ``nonfinite``).
             TrialStopped: the report was answered with 'stop'.
         """
         self.epoch += 1
@@ -45,7 +46,19 @@ class Watcher:
         # A metric may be undefined (AUC with one class); there is no such number in a report.
         if np.isfinite(value) and self._tell(self.epoch, value, loss):
             raise TrialStopped(f"stopped after epoch {self.epoch}")
+        if self.done:
+            self.check()
         return better
+
+    def check(self) -> None:
+        """Raise `TrialFailed` when there were epochs, but the metric had a value after none: no epoch is the best."""
+        if self.epoch and np.isnan(self.best_value):
+            raise TrialFailed(
+                "nonfinite",
+                f"the watched metric '{self._metric.name}' is undefined on the watched rows ({len(self._y)} rows, "
+                f"{len(np.unique(self._y))} distinct targets); use fewer or stratified folds, training.stopping 'fold' "
+                "or another metric",
+            )
 
     @property
     def done(self) -> bool:
