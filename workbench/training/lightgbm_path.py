@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.models.problem import Problem
+from workbench.training.booster_options import refuse, refuse_dart, upper_limit
 from workbench.training.build import Built
 from workbench.training.estimator_path import seeded_copy
 from workbench.training.fitted import FittedSplit
@@ -20,6 +21,20 @@ from workbench.training.threads import worthwhile_threads
 from workbench.training.watcher import Watcher
 from workbench.types import TrainingSettings
 
+DEFAULT_ROUNDS = 100
+"""``n_estimators`` of ``lightgbm.LGBMModel``."""
+ROUNDS = (
+    *("max_iter", "n_iter", "nrounds", "num_boost_round", "num_iteration", "num_iterations", "num_round"),
+    *("num_rounds", "num_tree", "num_trees"),
+)
+STOPPING = ("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change")
+BOOSTING = ("boost", "boosting", "boosting_type")
+OVERRULED = ("metrics", "metric_types", "num_thread", "num_threads", "nthread", "nthreads", "verbose")
+"""Other names of what the training sets itself; LightGBM would take them beside or before ours.
+
+All names are of LightGBM's list of parameters (https://lightgbm.readthedocs.io/en/stable/Parameters.html).
+"""
+
 
 class LightGBMFitter:
     """Fits a copy of one estimator on each split."""
@@ -27,7 +42,15 @@ class LightGBMFitter:
     weights = 0
 
     def __init__(self, built: Built, problem: Problem, settings: TrainingSettings) -> None:
-        """Take an unfitted ``LGBMClassifier`` or ``LGBMRegressor``."""
+        """Take an unfitted ``LGBMClassifier`` or ``LGBMRegressor``.
+
+        Raises:
+            FactoryError: it has options that the training cannot honour.
+        """
+        options = built.model.get_params()
+        refuse(built.model, options, (*ROUNDS, *STOPPING))
+        refuse_dart(built.model, options, BOOSTING)
+        self._rounds = upper_limit(options["n_estimators"], DEFAULT_ROUNDS, settings.rounds)
         self._recipe, self._problem, self._settings = built.recipe, problem, settings
         self.patience = settings.rounds_patience
 
@@ -53,9 +76,9 @@ class LightGBMFitter:
         return FittedSplit(LightGBMFoldModel(booster), rounds, watcher.epoch)
 
     def _configured(self, split: Split) -> Any:
-        estimator = seeded_copy(self._recipe.model, split.seed, self._settings.threads)
+        estimator = _without(seeded_copy(self._recipe.model, split.seed, self._settings.threads), OVERRULED)
         return estimator.set_params(
-            n_estimators=self._settings.rounds,
+            n_estimators=self._rounds,
             n_jobs=worthwhile_threads(split.cells, self._settings.threads),
             metric="None",
             deterministic=True,
@@ -96,6 +119,13 @@ class LightGBMFoldModel:
 def load_lightgbm(folder: Path) -> LightGBMFoldModel:
     """Load what `LightGBMFoldModel.save` wrote."""
     return LightGBMFoldModel(lightgbm.Booster(model_file=folder / "model.txt"))
+
+
+def _without(estimator: Any, names: tuple[str, ...]) -> Any:
+    """Return the unfitted estimator without some of its options."""
+    options = estimator.get_params(deep=False)
+    kept = {name: value for name, value in options.items() if name not in names}
+    return estimator if len(kept) == len(options) else type(estimator)(**kept)
 
 
 def _stop_when_done(watcher: Watcher) -> Any:

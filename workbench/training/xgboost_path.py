@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.models.problem import Problem
+from workbench.training.booster_options import refuse, refuse_dart, upper_limit
 from workbench.training.build import Built
 from workbench.training.estimator_path import seeded_copy
 from workbench.training.fitted import FittedSplit
@@ -27,7 +28,15 @@ class XGBoostFitter:
     weights = 0
 
     def __init__(self, built: Built, problem: Problem, settings: TrainingSettings) -> None:
-        """Take an unfitted ``XGBClassifier`` or ``XGBRegressor``."""
+        """Take an unfitted ``XGBClassifier`` or ``XGBRegressor``.
+
+        Raises:
+            FactoryError: it has options that the training cannot honour.
+        """
+        options = built.model.get_params()
+        refuse(built.model, options, ("num_boost_round", "early_stopping_rounds"))
+        refuse_dart(built.model, options, ("booster",))
+        self._rounds = upper_limit(options["n_estimators"], None, settings.rounds)
         self._recipe, self._problem, self._settings = built.recipe, problem, settings
         self.patience = settings.rounds_patience
 
@@ -35,7 +44,7 @@ class XGBoostFitter:
         """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best."""
         types = feature_types(self._problem.schema)
         estimator = seeded_copy(self._recipe.model, split.seed, self._settings.threads).set_params(
-            n_estimators=self._settings.rounds,
+            n_estimators=self._rounds,
             n_jobs=worthwhile_threads(split.cells, self._settings.threads),
             eval_metric=self._judge(split, watcher),
             disable_default_eval_metric=True,
