@@ -202,13 +202,47 @@ def test_a_plan_of_one_split_is_scored_with_equal_weights() -> None:
     assert nested_score(NelderMead(), members) == (pytest.approx(0.0, abs=1e-12), 0.0)
 
 
-def test_a_split_without_a_score_gives_weights_all_the_same() -> None:
-    """AUC is not defined on a split of one class: the best finite choice is not known, but weights stay a simplex."""
+def test_a_split_of_one_class_is_left_out_for_all() -> None:
+    """AUC is not defined there; the other split decides, and the bad member does not win by coming first by name."""
     y = np.array([0, 0, 0, 0, 1, 1, 0, 1])
-    p = np.random.default_rng(0).random((2, 8, 1))
+    p = np.stack([1.0 - y, 0.2 + 0.6 * y])[:, :, None]
     members = collect(p, [np.arange(4), np.arange(4, 8)], y, AUC)
-    weights = NelderMead().fit(members)
-    assert sorted(weights.tolist()) == [0.0, 1.0]
+    assert members.defined.tolist() == [False, True]
+    assert members.singles().tolist() == [0.0, 1.0]
+    assert NelderMead().fit(members).tolist() == [0.0, 1.0]
+
+
+def test_members_that_cannot_be_scored_weigh_the_same() -> None:
+    members = collect(np.random.default_rng(0).random((2, 6, 1)), [np.arange(3), np.arange(3, 6)], np.zeros(6), AUC)
+    assert NelderMead().fit(members).tolist() == [0.5, 0.5]
+    assert np.isnan(nested_score(NelderMead(), members)[0])
+
+
+def test_a_member_without_a_score_where_others_have_one_does_not_win() -> None:
+    def correlation(y: Array, p: Array, _weight: Array | None) -> float:
+        return float(np.corrcoef(y, p)[0, 1]) if p.std() > 0 else float("nan")
+
+    y = np.arange(12.0)
+    p = np.stack([np.r_[np.ones(6), y[6:]], y + np.sin(9 * y)])[:, :, None]
+    metric = Metric("correlation", correlation, "maximize", "values")
+    members = collect(p, [np.arange(6), np.arange(6, 12)], y, metric)
+    assert members.defined.all()
+    assert np.isnan(members.singles()[0])
+    assert NelderMead().fit(members)[1] > 0
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_repeats_that_leave_one_class_to_a_part_are_scored_on_the_rest(repeats: int) -> None:
+    """Without the rows of the split that is scored, the parts of other repeats may hold one class alone."""
+    generator = np.random.default_rng(1)
+    y = np.r_[np.zeros(18, dtype=np.int64), np.ones(6, dtype=np.int64)]
+    validate = []
+    for _ in range(repeats):
+        zeros, ones = generator.permutation(18), 18 + generator.permutation(6)
+        validate += [np.sort(np.r_[zeros[i::6], ones[i::6]]) for i in range(6)]
+    good = 0.2 + 0.6 * y
+    members = collect(np.stack([1.0 - good, good])[:, :, None], validate, y, AUC)
+    assert nested_score(NelderMead(), members)[0] == 1.0
 
 
 def test_multiclass_and_row_weights_reach_the_metric() -> None:

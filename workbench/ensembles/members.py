@@ -83,7 +83,9 @@ class Members:
         A part of a split may hold one class alone, of which AUC says nothing. What says nothing of anyone is left out
         for all alike; a member without a score where others have one stays without.
         """
-        return np.isfinite([self.scores(prediction) for prediction in self.predictions]).any(axis=0)
+        scores = np.array([self.scores(prediction) for prediction in self.predictions])
+        some: Array = np.isfinite(scores).any(axis=0)
+        return some
 
     def scores(self, prediction: Array) -> Array:
         """Return the metric of ``prediction`` of shape ``(rows, outputs)`` on each split that has rows."""
