@@ -9,6 +9,7 @@ class for a binary task (one output), a probability per class for a multiclass t
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -153,7 +154,7 @@ def load_metric(ref: MetricRef) -> Metric:
         return replace(found, name=ref.name)
     if not callable(found):
         raise FactoryError(f"metric '{ref.function}': expected a function or a Metric, got {type(found).__name__}")
-    return Metric(ref.name, _with_weight(found), ref.direction, ref.needs, ref.monitor)
+    return Metric(ref.name, _guarded(_with_weight(found), ref.function), ref.direction, ref.needs, ref.monitor)
 
 
 def monitored(metric: Metric) -> Metric:
@@ -161,6 +162,22 @@ def monitored(metric: Metric) -> Metric:
     if metric.monitor is not None:
         return load_metric(MetricRef(name=metric.monitor))
     return metric
+
+
+def _guarded(function: MetricFunction, reference: str) -> MetricFunction:
+    """Tell a user's errors as theirs, with the line."""
+
+    def call(y: Array, prediction: Array, weight: Array | None) -> float:
+        try:
+            return float(function(y, prediction, weight))
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise FactoryError(
+                f"metric '{reference}' raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); "
+                "it is called with y and the prediction, and must return a number"
+            ) from error
+
+    return call
 
 
 def _with_weight(function: Callable[..., float]) -> MetricFunction:

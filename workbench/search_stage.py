@@ -5,35 +5,68 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workbench import registry
+from workbench.errors import ConfigError
 from workbench.execution.contract import RUNNER, Executor, ExecutorOptions
 from workbench.search.describe import describe
 from workbench.search.driver import Driver
 from workbench.search.engine import EngineOptions
-from workbench.search.lane import Lane
+from workbench.search.lane import FAILURES_ALLOWED, Lane
 from workbench.search.progress import Observer
 from workbench.seeds import derive_seed
-from workbench.store.ledger import Study
+from workbench.store.ledger import TERMINAL, Study, Trial
 from workbench.types import FamilyRef, Space
 from workbench.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How many trials a study may have in all; one of ``trials`` and ``more`` may override the configuration."""
+    """How many trials each study may have in all, and until when."""
 
-    trials: int | None = None
-    """For every family, instead of the configuration's."""
-    more: int = 0
-    """Beyond those that each study has."""
+    totals: dict[str, int]
+    """By family."""
     deadline: float | None = None
     """Moment of ``time.monotonic()`` at which the search ends."""
+    forgiving: bool = False
+    """Whether families that failed three times in a row are tried again."""
+
+
+def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline: float | None) -> Budget:
+    """Return the budget, counted once: ``more`` is beyond what there is now.
+
+    Raises:
+        ConfigError: both are given, or one is out of range.
+    """
+    if trials is not None and more:
+        raise ConfigError("give one of trials (in all) and more (beyond those that there are), not both")
+    if more < 0 or (trials is not None and trials < 1):
+        raise ConfigError(f"a budget is a number of trials above 0, got trials={trials}, more={more}")
+    config = workspace.experiment.config
+    own = {entry.name: entry.trials for entry in config.family_configs}
+    totals = {}
+    for study in workspace.studies:
+        planned = trials or own[study.family] or config.search.trials
+        totals[study.family] = sum(workspace.ledger.counts(study.id).values()) + more if more else planned
+    return Budget(totals, deadline, forgiving=more > 0)
 
 
 def has_work(workspace: Workspace, budget: Budget) -> bool:
     """Say whether any family has trials left, without starting anything."""
-    pairs = zip(workspace.families, workspace.studies, strict=True)
-    lanes = [_lane(workspace, family, study, study.space, budget) if study.space else None for family, study in pairs]
-    return any(lane is None or (lane.open and lane.done < lane.total) for lane in lanes)
+    return any(_has_work(workspace, study, budget) for study in workspace.studies)
+
+
+def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
+    if study.space is None:
+        return True
+    trials = workspace.ledger.trials(study.id)
+    if not budget.forgiving and _failing(trials):
+        return False
+    total = budget.totals[study.family] if study.space.searched else 1
+    return any(trial.state == "queued" for trial in trials) or len(trials) < total
+
+
+def _failing(trials: list[Trial]) -> bool:
+    ended = [trial.state for trial in trials if trial.state in TERMINAL][-FAILURES_ALLOWED:]
+    return ended == ["failed"] * FAILURES_ALLOWED
 
 
 def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer, runner: str = RUNNER) -> None:
@@ -54,8 +87,16 @@ def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer,
             )
             for family, study in zip(workspace.families, workspace.studies, strict=True)
         ]
+        for lane in lanes:
+            if not lane.open:
+                observer.notice(
+                    f"{lane.name}: its last trials failed; when the cause is mended, try again with --more N"
+                )
         observer.phase("searching")
         Driver(workspace.ledger, executor, sweep, lanes, observer, budget.deadline).run()
+        elsewhere = sum(workspace.ledger.counts(study.id).get("running", 0) for study in workspace.studies)
+        if elsewhere:
+            observer.notice(f"another run is at work on {elsewhere} trials; they are not in this delivery")
     finally:
         executor.close()
 
@@ -77,9 +118,6 @@ def _described(workspace: Workspace, executor: Executor, family: FamilyRef, stud
 
 def _lane(workspace: Workspace, family: FamilyRef, study: Study, space: Space, budget: Budget) -> Lane:
     config = workspace.experiment.config
-    trials = workspace.ledger.trials(study.id)
-    own = {entry.name: entry.trials for entry in config.family_configs}
-    total = budget.trials or own[family.name] or config.search.trials
     seed = derive_seed(workspace.ground.seed, family.name, "engine")
     options = EngineOptions(workspace.metric.direction, seed, config.search.startup)
     lane = Lane(
@@ -88,8 +126,8 @@ def _lane(workspace: Workspace, family: FamilyRef, study: Study, space: Space, b
         engine=registry.resolve("engines", config.search.engine)(options),
         ground=workspace.ground,
         template=workspace.job(family),
-        total=len(trials) + budget.more if budget.more else total,
+        total=budget.totals[family.name],
         direction=workspace.metric.direction,
     )
-    lane.restore(trials)
+    lane.restore(workspace.ledger.trials(study.id), forgive=budget.forgiving)
     return lane

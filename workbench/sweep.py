@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery_stage import Delivery
@@ -17,10 +19,12 @@ from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_stage import Budget, has_work, search
+from workbench.search_stage import has_work, resolve_budget, search
+from workbench.store.database import shown_url
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
 from workbench.tracking.projector import Projector, catch_up, start_projector
 from workbench.tracking.provenance import provenance
+from workbench.tracking.reachable import without_password
 from workbench.tracking.receipt import Receipt, read_receipt
 from workbench.tracking.uri import tracking_uri
 from workbench.types import BlendResult, jsonable
@@ -69,12 +73,14 @@ def run(
             observer.notice(notice)
         Delivery(workspace, experiment.store).check()
         workspace.ledger.reap()
-        budget = Budget(trials, more, _deadline(began, seconds or experiment.config.search.time))
+        limit = experiment.config.search.time if seconds is None else seconds
+        budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
         if not has_work(workspace, budget) and (finished := _delivered(workspace)) is not None:
             observer.notice("every trial is done and delivered; add some with --more N")
             if not _catch_up(workspace):
                 observer.notice("MLflow lacks something still; the next run tries again")
-            return finished
+            uri = tracking_uri(experiment.config.tracking, experiment.store)
+            return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
         with _sweep(workspace, began) as sweep:
             if has_work(workspace, budget):
                 search(workspace, sweep.number, budget, observer, runner)
@@ -137,7 +143,9 @@ def _delivered(workspace: Workspace) -> SweepResult | None:
     folder = sweep_folder(workspace.experiment, number)
     if key != Delivery(workspace, folder).key() or not (folder / "result.json").is_file():
         return None
-    return read_result(folder / "result.json")
+    result = read_result(folder / "result.json")
+    paths = (result.paths.leaderboard, result.paths.submission, result.paths.model)
+    return result if all(path is None or path.exists() for path in paths) else None
 
 
 def sweep_folder(experiment: Experiment, number: int) -> Path:
@@ -166,6 +174,7 @@ class Sweep:
         """Blend, export, submit, and write what it came to."""
         workspace, delivery = self.workspace, Delivery(self.workspace, self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        key = delivery.key()  # before the blend: a trial that ends meanwhile is for the next delivery
         observer.phase("blending")
         blended = delivery.blend()
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
@@ -185,7 +194,7 @@ class Sweep:
         result = self._result(blended, paths, receipt)
         self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
         delivery.keep_bundles(blended)
-        workspace.ledger.record_delivery(self.number, delivery.key())
+        workspace.ledger.record_delivery(self.number, key)
         return result
 
     def register(self, blended: BlendResult, model: Path) -> Receipt | None:
@@ -240,13 +249,23 @@ def _catch_up(workspace: Workspace) -> bool:
     return catch_up(workspace.ledger, experiment.store, uri, tensorboard=config.tensorboard, timeout=TRACKING_SECONDS)
 
 
+def _shown(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the configuration as everybody may see it in MLflow: without the passwords of URLs."""
+    shown: dict[str, Any] = jsonable(config)
+    if config.ledger is not None:
+        shown["ledger"] = shown_url(config.ledger)
+    if config.tracking.uri is not None:
+        shown["tracking"]["uri"] = without_password(config.tracking.uri)
+    return shown
+
+
 @contextlib.contextmanager
 def _sweep(workspace: Workspace, began: float) -> Iterator[Sweep]:
     """Open a sweep and show it in MLflow while it lasts; however the block ends, the ledger and MLflow say so."""
     experiment, ledger = workspace.experiment, workspace.ledger
+    versions = provenance(experiment.root)
     number = ledger.open_sweep(experiment.name)
     title = f"{number:04d} {experiment.name} {datetime.now(UTC):%Y-%m-%d}"
-    versions = provenance(experiment.root)
     ledger.append(
         SweepStarted(
             sweep=number,
@@ -256,7 +275,7 @@ def _sweep(workspace: Workspace, began: float) -> Iterator[Sweep]:
             direction=workspace.metric.direction,
             monitor=monitored(workspace.metric).name,
             seed=experiment.config.seed,
-            config=jsonable(experiment.config),
+            config=_shown(experiment.config),
             data_key=workspace.dataset.key,
             plan_key=workspace.plan.key,
             splits=workspace.plan.splits,

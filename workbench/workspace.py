@@ -122,9 +122,17 @@ def open_workspace(experiment: Experiment) -> Iterator[Workspace]:
     families = experiment.family_refs()
     dataset = load_dataset(config, experiment.root, ref.needs)
     check_metric(metric.name, dataset.y, task=dataset.schema.task)
+    _try_metric(metric, dataset)
     plan = make_plan(dataset, config.folds, config.seed)
     ledger = Ledger.open(experiment.ledger_url)
     try:
         yield Workspace(experiment, metric, dataset, plan, ledger, families)
     finally:
         ledger.close()
+
+
+def _try_metric(metric: Metric, dataset: Dataset) -> None:
+    """Call the metric once, with predictions that know nothing: an error of the user's is told at once."""
+    outputs = dataset.schema.outputs
+    constant = float(np.mean(dataset.y)) if dataset.schema.task == "regression" else 1.0 / max(2, outputs)
+    metric(dataset.y, np.full((dataset.rows, outputs), constant), dataset.weight)

@@ -182,7 +182,7 @@ def test_a_deadline_stops_what_runs(bench):
     trials = bench.search(bench.lane(total=50, fixed={"sleep": 0.05}), executor=LocalExecutor, seconds=4.0)
     assert time.monotonic() - began < 12.0
     assert 0 < len(trials) < 50
-    assert {trial.state for trial in trials} == {"complete", "queued"}
+    assert {trial.state for trial in trials} <= {"complete", "queued"}
     assert all(trial.result is None for trial in trials if trial.state == "queued")
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ from workbench.sweep import stored_leaderboard, submit
 
 # One process for all that look at the finished sweep, so that it is made once.
 looks_at_done = pytest.mark.xdist_group("sweep")
+
+
+WORKBENCH = str(Path(sys.executable).with_name("workbench"))
 
 
 def command(*arguments):
@@ -105,7 +109,8 @@ def test_predict_gives_the_submission_again_for_shuffled_rows_with_other_columns
 def test_a_finished_sweep_run_again_does_nothing(done):
     before = (trials(done.folder), mlflow_runs(done.folder))
     began = time.monotonic()
-    assert workbench.run(str(done.folder)) == done.result
+    again = workbench.run(str(done.folder))
+    assert again.model_copy(update={"seconds": done.result.seconds}) == done.result
     assert time.monotonic() - began < 5.0
     assert (trials(done.folder), mlflow_runs(done.folder)) == before
 
@@ -199,6 +204,33 @@ def test_a_mistake_in_the_data_is_told_before_a_store_is_made(tmp_path):
     with pytest.raises(DataError, match="'y'"):
         workbench.run(str(folder))
     assert not (folder / ".workbench").exists()
+
+
+def test_a_mistake_in_a_metric_is_told_before_anything_is_searched(tmp_path):
+    metric = "{function: 'metrics:boom', direction: maximize}"
+    folder = make_experiment(tmp_path / "small", YAML.replace("metric: log_loss", f"metric: {metric}"))
+    (folder / "metrics.py").write_text("def boom(y, p):\n    raise ValueError('boom')\n")
+    with pytest.raises(FactoryError, match=r"metric 'metrics:boom' raised ValueError: boom .*metrics.py, line 2"):
+        workbench.run(str(folder))
+
+
+def test_an_edited_metric_begins_a_study_of_its_own(tmp_path):
+    metric = "{function: 'metrics:half', direction: minimize}"
+    folder = make_experiment(tmp_path / "small", YAML.replace("metric: log_loss", f"metric: {metric}"))
+    keys = []
+    for factor in (2, 3):
+        (folder / "metrics.py").write_text(f"def half(y, p):\n    return abs(y - p).mean() / {factor}\n")
+        experiment = workbench.Experiment.from_folder(folder)
+        keys.append(experiment.metric_ref().code)
+    assert len(set(keys)) == 2
+
+
+def test_files_of_the_folder_one_stands_in_are_nobodys_libraries(tmp_path):
+    folder = make_experiment(tmp_path / "small")
+    (tmp_path / "calendar.py").write_text("raise RuntimeError('my own script')\n")
+    short = ["--trials", "1", "--set", "families=[dummy]"]
+    done = subprocess.run([WORKBENCH, "run", str(folder), *short], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_sample_that_asks_for_unknown_rows_is_told_before_anything_is_searched(tmp_path):

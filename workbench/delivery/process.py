@@ -43,7 +43,11 @@ def predict_in_process(model: str, rows: Path, out: Path, *, tracking_uri: str |
 
 def _run(module: str, arguments: Sequence[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
+        [sys.executable, "-P", "-m", module, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode == 0:
         return

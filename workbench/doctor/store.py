@@ -12,7 +12,8 @@ from pathlib import Path
 from workbench.doctor.check import Check, gibibytes
 from workbench.errors import StoreError
 from workbench.experiment import Experiment
-from workbench.store.inspection import LedgerState, inspect_ledger, shown_url
+from workbench.store.database import shown_url
+from workbench.store.inspection import LedgerState, inspect_ledger
 from workbench.store.vault import Vault
 from workbench.tracking.positions import projection_names
 from workbench.tracking.uri import tracking_uri

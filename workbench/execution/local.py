@@ -95,7 +95,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches the driver alone, which decides.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.execution.worker"],
+                [sys.executable, "-P", "-m", "workbench.execution.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

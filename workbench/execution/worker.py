@@ -44,7 +44,9 @@ class Worker:
         for line in self._source:
             self._take(COMMAND.validate_json(line))
         # A job may sit in native code for minutes, or have processes of its own: the whole group ends now.
-        os.killpg(0, signal.SIGKILL)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
 
     def _take(self, command: Command) -> None:
         if isinstance(command, Stop):

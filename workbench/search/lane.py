@@ -65,13 +65,19 @@ class Lane:
         """How many trials have ended."""
         return sum(self.states.get(state, 0) for state in TERMINAL)
 
-    def restore(self, trials: list[Trial]) -> None:
-        """Tell the engine what the ledger knows, in the order of the numbers."""
+    def restore(self, trials: list[Trial], *, forgive: bool = False) -> None:
+        """Tell the engine what the ledger knows, in the order of the numbers.
+
+        A family whose last trials failed stays closed, so that it does not burn its budget night by night; ``forgive``
+        opens it again.
+        """
         for trial in trials:
             if trial.state in TERMINAL:
                 self.claimed += 1
                 score = trial.result.score if trial.result else None
                 self.record(trial.number, trial.values, trial.state, score, trial.seconds)
+        if forgive:
+            self.failed_in_a_row = 0
 
     def values(self, claim: Claim) -> Values:
         """Return what to try: what a lost attempt tried, the factory's defaults first, then what the engine says."""

@@ -46,7 +46,7 @@ def open_database(url: str) -> Engine:
     try:
         engine = create_engine(url, connect_args=_connect_args(url), pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        raise StoreError(f"ledger URL '{url}' cannot be used: {error}") from error
+        raise StoreError(f"ledger URL '{shown_url(url)}' cannot be used: {error}") from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     try:
@@ -79,6 +79,21 @@ def next_count(connection: Connection, name: str) -> int:
     return int(value)
 
 
+def shown_url(url: str) -> str:
+    """Return a database's URL without its password; of a SQLite file, the file."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return url.rpartition("@")[2]
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return parsed.database
+    return parsed.render_as_string(hide_password=True)
+
+
+def _where(engine: Engine) -> str:
+    return shown_url(engine.url.render_as_string(hide_password=True))
+
+
 def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an insert that leaves a row with the same key as it is."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -89,14 +104,16 @@ def _connect_args(url: str) -> dict[str, Any]:
     return {"timeout": BUSY_SECONDS, "check_same_thread": False} if url.startswith("sqlite") else {}
 
 
-def _where(engine: Engine) -> str:
-    return str(make_url(engine.url).render_as_string(hide_password=True))
-
-
 def _prepare_sqlite(engine: Engine) -> None:
     """Let SQLAlchemy begin transactions, each as a writer from its start: two readers that upgrade would deadlock."""
     if engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(engine.url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the store {folder} cannot be made: {error.strerror}; name another with --store"
+            ) from error
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:

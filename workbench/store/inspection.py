@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from workbench.errors import StoreError
+from workbench.store.database import shown_url
 from workbench.store.owner import known_dead
 from workbench.store.tables import VERSION, attempts, counters, events, projections, studies, sweeps, trials
 from workbench.types import Failure, TrialResult
@@ -66,22 +67,11 @@ def inspect_ledger(url: str, experiment: str) -> LedgerState | None:
         raise StoreError(f"the ledger {shown_url(url)} cannot be read: {str(reason).strip()}") from error
 
 
-def shown_url(url: str) -> str:
-    """Return a database's URL without its password; of a SQLite file, the file."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return url.rpartition("@")[2]
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return parsed.database
-    return parsed.render_as_string(hide_password=True)
-
-
 def _engine(url: str) -> Engine | None:
     try:
         parsed = make_url(url)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise StoreError(f"ledger URL '{url}' cannot be used: {error}") from error
+        raise StoreError(f"ledger URL '{shown_url(url)}' cannot be used: {error}") from error
     if parsed.get_backend_name() != "sqlite":
         seconds = int(PATIENCE_SECONDS)
         postgres = parsed.get_backend_name() == "postgresql"

@@ -31,6 +31,8 @@ POLL = 0.2
 LAST_TRIES = 2
 """After the end of input, a target that fails so often is left to the next projector."""
 NICENESS = 10
+LEDGER_VARIABLE, URI_VARIABLE = "WORKBENCH_PROJECTOR_LEDGER", "WORKBENCH_PROJECTOR_URI"
+"""Environment by which a driver tells a projector where to read and where to write."""
 
 # --- in this process -------------------------------------------------------------------------------------------------
 
@@ -113,12 +115,14 @@ def start_projector(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool 
     """
     log = log_file(store)
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "workbench.tracking.projector"]
-    command += ["--ledger", ledger.url, "--store", str(store), "--tracking-uri", uri]
+    command = [sys.executable, "-P", "-m", "workbench.tracking.projector"]
+    command += ["--store", str(store)]
     command += [] if tensorboard else ["--no-tensorboard"]
+    # URLs may hold passwords, and everybody can read command lines.
+    environment = {**os.environ, LEDGER_VARIABLE: ledger.url, URI_VARIABLE: uri}
     with log.open("ab") as messages:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=messages, stderr=messages, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=messages, stderr=messages, env=environment, start_new_session=True
         )
     return Projector(process, ledger, projection_names(uri, tensorboard=tensorboard))
 
@@ -134,9 +138,10 @@ def log_file(store: Path) -> Path:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a projector until its input ends; return 0 if everything was shown, 4 if something is left."""
     parser = argparse.ArgumentParser(prog="python -m workbench.tracking.projector", description=main.__doc__)
-    parser.add_argument("--ledger", required=True, help="SQLAlchemy URL of the ledger")
+    ledger_url, default_uri = os.environ.get(LEDGER_VARIABLE), os.environ.get(URI_VARIABLE)
+    parser.add_argument("--ledger", default=ledger_url, required=not ledger_url, help="SQLAlchemy URL of the ledger")
     parser.add_argument("--store", required=True, type=Path, help="the workbench's folder")
-    parser.add_argument("--tracking-uri", required=True, help="MLflow tracking URI")
+    parser.add_argument("--tracking-uri", default=default_uri, required=not default_uri, help="MLflow tracking URI")
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard files")
     given = parser.parse_args(arguments)
     with contextlib.suppress(OSError):

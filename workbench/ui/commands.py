@@ -31,7 +31,7 @@ class ServerCommand:
 
 def mlflow_command(uri: str, store: Path, port: int) -> ServerCommand:
     """Return MLflow's server on a database: one process, with artifacts where sweeps put them."""
-    arguments = ["-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    arguments = ["-P", "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     arguments += ["--backend-store-uri", uri, "--no-serve-artifacts"]
     arguments += ["--default-artifact-root", (store / "mlartifacts").resolve().as_uri()]
     settings = {
@@ -49,7 +49,7 @@ def mlflow_command(uri: str, store: Path, port: int) -> ServerCommand:
 
 def tensorboard_command(store: Path, port: int) -> ServerCommand:
     """Return TensorBoard on a store's event files; ones that come later are found."""
-    arguments = ["-m", "workbench.ui.tensorboard_server", "--host", LOOPBACK, "--port", str(port)]
+    arguments = ["-P", "-m", "workbench.ui.tensorboard_server", "--host", LOOPBACK, "--port", str(port)]
     arguments += ["--logdir", str(store / "tensorboard"), "--reload_interval", "5"]
     log = store / "logs" / "tensorboard.log"
     return ServerCommand("TensorBoard", port, (sys.executable, *arguments), dict(os.environ), log)

@@ -28,7 +28,7 @@ class Server:
         with command.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal reaches this process alone.
             self._keeper = subprocess.Popen(
-                [sys.executable, "-m", "workbench.ui.keeper", *command.arguments],
+                [sys.executable, "-P", "-m", "workbench.ui.keeper", *command.arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
