@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from workbench.errors import Terminated, WorkbenchError
+from workbench.errors import ConfigError, Terminated, WorkbenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of an experiment.yaml, or such a file.")]
 Store = Annotated[Path | None, typer.Option(help="Store instead of the configured one.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed instead of the configured one.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Seed instead of the configured one.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a key of experiment.yaml.")
 ]
@@ -81,35 +81,36 @@ def leaderboard(
     folder: Folder,
     top: Annotated[int, typer.Option(min=1, help="Trials of each family to show.")] = 5,
     store: Store = None,
+    seed: Seed = None,
     settings: Settings = None,
 ) -> None:
     """Show the best trials of what is stored, and the last blend."""
     from workbench.delivery.leaderboard import render
     from workbench.sweep import stored_leaderboard
 
-    experiment = _experiment(folder, store, None, settings)
+    experiment = _experiment(folder, store, seed, settings)
     metric = experiment.metric_ref()
     rows = stored_leaderboard(experiment, top)
     _console().print(render(rows, title=experiment.name, metric=metric.name, direction=metric.direction))
 
 
 @app.command()
-def ensemble(folder: Folder, store: Store = None, settings: Settings = None) -> None:
+def ensemble(folder: Folder, store: Store = None, seed: Seed = None, settings: Settings = None) -> None:
     """Fit the blend of the stored trials anew and show it; nothing is delivered."""
     from workbench.delivery.leaderboard import render
     from workbench.sweep import ensemble as fit
 
-    experiment = _experiment(folder, store, None, settings)
+    experiment = _experiment(folder, store, seed, settings)
     metric = experiment.metric_ref()
     _console().print(render(fit(experiment), title=experiment.name, metric=metric.name, direction=metric.direction))
 
 
 @app.command()
-def submit(folder: Folder, store: Store = None, settings: Settings = None) -> None:
+def submit(folder: Folder, store: Store = None, seed: Seed = None, settings: Settings = None) -> None:
     """Blend, export and submit from the stored trials; nothing is searched."""
     from workbench.sweep import submit as deliver
 
-    experiment = _experiment(folder, store, None, settings)
+    experiment = _experiment(folder, store, seed, settings)
     _show(folder, lambda observer: deliver(experiment, observer))
 
 
@@ -126,6 +127,8 @@ def predict(
     from workbench.delivery.process import predict_in_process
     from workbench.tracking.uri import default_uri
 
+    if store is not None and not store.is_dir():
+        raise ConfigError(f"there is no store at '{store}'; it is the folder .workbench of an experiment")
     uri = None if store is None else default_uri(store)
     written = predict_in_process(model, rows, out, tracking_uri=uri)
     _console().print(f"wrote {written}")

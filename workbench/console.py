@@ -28,6 +28,7 @@ class TerminalObserver:
         self._console = console
         self._phase = ""
         self._progress: Progress | None = None
+        self._spinner = Spinner("dots")
         self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> TerminalObserver:
@@ -69,14 +70,14 @@ class TerminalObserver:
         return f", about {format_duration(self._progress.seconds_left)} left"
 
     def _render(self) -> RenderableType:
-        spinner = Spinner("dots", Text(f"{self._phase} …"))
+        self._spinner.update(text=Text(f"{self._phase} …"))
         if self._progress is None or self._phase != "searching":
-            return spinner
+            return self._spinner
         table = Table.grid(padding=(0, 2))
         for lane in self._progress.lanes:
             table.add_row(*_lane_cells(lane))
         clock = f"{format_duration(self._progress.seconds)} elapsed{self._left()}"
-        return Group(spinner, table, Text(clock, style="dim"))
+        return Group(self._spinner, table, Text(clock, style="dim"))
 
 
 def _lane_cells(lane: LaneProgress) -> tuple[RenderableType, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import registry
 from workbench.config import ExperimentConfig, MetricConfig, config_from_mapping, read_config
-from workbench.errors import DataError
+from workbench.errors import ConfigError, DataError
 from workbench.metrics import Metric
 from workbench.models.family import Family
 from workbench.models.identity import code_identity
@@ -115,13 +116,20 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """The experiment's name; that of its folder where the configuration gives none."""
-        return self.config.name or self.root.name
+        """The experiment's name; that of its folder, in letters that fit, where the configuration gives none."""
+        return self.config.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", self.root.name).strip("-.")[:100] or "experiment"
 
     @property
     def store(self) -> Path:
-        """The folder for everything that sweeps leave behind."""
-        return (self.root / self.config.store).resolve()
+        """The folder for everything that sweeps leave behind.
+
+        Raises:
+            ConfigError: its path holds characters that MLflow takes for those of a URL.
+        """
+        store = (self.root / self.config.store).resolve()
+        if set("%?") & set(str(store)):
+            raise ConfigError(f"the store {store} has a % or ? in its path, which MLflow cannot write to; use --store")
+        return store
 
     @property
     def ledger_url(self) -> str:

@@ -94,6 +94,9 @@ def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer,
                 )
         observer.phase("searching")
         Driver(workspace.ledger, executor, sweep, lanes, observer, budget.deadline).run()
+        untried = [lane.name for lane in lanes if lane.open and lane.done == 0]
+        if untried:
+            observer.notice(f"no trial of {', '.join(untried)} has ended: there was no time")
         elsewhere = sum(workspace.ledger.counts(study.id).get("running", 0) for study in workspace.studies)
         if elsewhere:
             observer.notice(f"another run is at work on {elsewhere} trials; they are not in this delivery")

@@ -15,6 +15,7 @@ from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery_stage import Delivery
+from workbench.errors import NothingToDeliver
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
@@ -109,7 +110,12 @@ def ensemble(experiment: Experiment) -> tuple[Row, ...]:
 def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[Row, ...]:
     """Return the best stored trials, beside the last blend that was delivered."""
     with open_workspace(experiment) as workspace:
-        return Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
+        rows = Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
+    if not rows:
+        raise NothingToDeliver(
+            f"no trial of '{experiment.name}' as it is now is complete in {experiment.store}; run it"
+        )
+    return rows
 
 
 def _last_blend(workspace: Workspace) -> BlendResult | None:

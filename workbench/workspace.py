@@ -105,7 +105,9 @@ class Workspace:
                     values=result.values,
                 )
                 found.setdefault(result.fit_key, candidate)
-        return list(found.values())[:count]
+            if len(found) == count:
+                break
+        return list(found.values())
 
 
 @contextmanager

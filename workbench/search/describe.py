@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from workbench.errors import FactoryError, WorkbenchError
 from workbench.execution.contract import Executor
 from workbench.types import Described, Description, Failed, Finished, Job, Lost, Reported, Stopped
+
+LIMIT_SECONDS = 300.0
+"""A factory that has not been built and tried by then hangs; the executor is closed by who made it."""
 
 
 def describe(executor: Executor, job: Job) -> Description:
@@ -15,8 +20,10 @@ def describe(executor: Executor, job: Job) -> Description:
         WorkbenchError: the worker died, or something of ours failed.
     """
     executor.submit(job)
-    name = job.family.name
+    name, end = job.family.name, time.monotonic() + LIMIT_SECONDS
     while True:
+        if time.monotonic() > end:
+            raise FactoryError(f"family '{name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s")
         for event in executor.events(timeout=1.0):
             if isinstance(event, Described):
                 return event.description
