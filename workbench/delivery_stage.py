@@ -29,9 +29,9 @@ KEPT_BUNDLES = 10
 TOLERANCE = 1e-4
 """Difference allowed between the exported model and the predictions of training, as a part of a column's largest value.
 
-Not of each cell's value: a regression target crosses 0, where a relative difference means nothing. float32 resolves 1e-7
-(its epsilon). This leaves a factor of 100 for sums in another order (batches, threads), and of 10 for the exponential of
-a target that was learnt as a logarithm: it multiplies an error by the logarithm, 14 for a value of a million.
+Not of each cell's value: a regression target crosses 0, where a relative difference means nothing. float32 resolves
+1e-7 (its epsilon). This leaves a factor of 100 for sums in another order (batches, threads), and of 10 for the
+exponential of a target that was learnt as a logarithm: it multiplies an error by that, 14 for a value of a million.
 """
 
 
