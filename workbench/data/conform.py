@@ -97,14 +97,14 @@ def _numbers(column: pd.Series[Any], kind: ColumnKind, name: str, origin: str) -
     dtype = column.dtype
     if kind == "numeric" and (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
         if isinstance(dtype, np.dtype):
-            return column.to_numpy().astype(np.float64)
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+            return column.to_numpy().astype(np.float64) + 0.0  # a zero has no sign: equal cells must be the same number
+        return column.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0
     read: Callable[[Any], float | None] = cells.boolean if kind == "boolean" else cells.number
     codes, values = cells.factorize(column)
     numbers = [read(value) for value in values]
     unreadable = np.array([value is None for value in numbers] + [False])
     _check_readable(unreadable[codes], column, kind, name, origin)
-    return np.array([*numbers, np.nan], dtype=np.float64)[codes]
+    return np.array([*numbers, np.nan], dtype=np.float64)[codes] + 0.0
 
 
 def _datetimes(column: pd.Series[Any], name: str, origin: str) -> Array:
