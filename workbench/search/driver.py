@@ -230,11 +230,10 @@ class Driver:
         """Leave nothing running; a trial that cannot be given back now is queued when its lease has run out."""
         with contextlib.suppress(StoreError):
             self._flush()
-        for running in self._running.values():
-            try:
-                self.ledger.lose(running.claim, None)
-            except StoreError as error:
-                self.observer.notice(f"{running.claim.name} was not given back: {error}")
+        try:
+            self.ledger.give_back(self.sweep)
+        except StoreError as error:
+            self.observer.notice(f"the running trials were not given back: {error}")
         self._running.clear()
 
     def _show(self) -> None:

@@ -221,6 +221,13 @@ class Ledger:
             self._held(connection, claim)
             return self._lose(connection, claim.attempt, failure)
 
+    def give_back(self, sweep: int) -> None:
+        """Queue every trial that this process holds in a sweep, also one that a signal kept from its caller."""
+        mine = (attempts.c.sweep == sweep) & (attempts.c.owner == self.owner) & (attempts.c.state == "running")
+        for row in self._all(select(attempts.c.id).where(mine)):
+            with self._writing() as connection:
+                self._lose(connection, row.id, None)
+
     def renew(self, claims: Iterable[Claim]) -> None:
         """Extend the leases of attempts that are being worked on."""
         held = [claim.attempt for claim in claims]
