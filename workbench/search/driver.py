@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from workbench.errors import LeaseLost, StoreError
 from workbench.execution.contract import Executor
@@ -14,7 +15,6 @@ from workbench.search.progress import Observer, Progress, TrialNews
 from workbench.store.events import TrialFinished, TrialStarted
 from workbench.store.ledger import Claim, Ledger
 from workbench.types import (
-    AttemptState,
     Described,
     Failed,
     Failure,
@@ -167,9 +167,14 @@ class Driver:
         elif isinstance(event, Described):
             raise TypeError(f"{running.claim.name}: a fit was answered with a description")
 
-    def _finish(self, running: Running, state: TrialState, result: TrialResult | None, failure: Failure | None) -> None:
+    def _finish(
+        self,
+        running: Running,
+        state: Literal["complete", "failed"],
+        result: TrialResult | None,
+        failure: Failure | None,
+    ) -> None:
         claim, seconds = running.claim, time.monotonic() - running.since
-        ended: AttemptState = "failed" if state == "failed" else "pruned" if state == "pruned" else "complete"
         event = TrialFinished(
             sweep=self.sweep,
             study=running.lane.study.id,
@@ -177,7 +182,7 @@ class Driver:
             attempt=claim.attempt,
             family=running.lane.name,
             number=claim.number,
-            state=ended,
+            state=state,
             result=result,
             failure=failure,
         )
@@ -245,17 +250,14 @@ class Driver:
 
     def _seconds_left(self) -> float | None:
         """Estimate from each family's mean; the deadline bounds it."""
-        estimates = [lane.mean_seconds for lane in self.lanes if lane.open and lane.done < lane.total]
+        ahead = [lane for lane in self.lanes if lane.open and lane.done < lane.total]
+        estimates = [lane.mean_seconds for lane in ahead]
         known = [seconds for seconds in estimates if seconds is not None]
         until = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if estimates and not known:
             return until
         guess = sum(known) / len(known) if known else 0.0
-        work = sum(
-            (lane.mean_seconds or guess) * (lane.total - lane.done)
-            for lane in self.lanes
-            if lane.open and lane.done < lane.total
-        )
+        work = sum((lane.mean_seconds or guess) * (lane.total - lane.done) for lane in ahead)
         left = work / self.executor.capacity
         return left if until is None else min(left, until)
 
