@@ -15,20 +15,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.data.features import feature_set
+    from workbench.evaluation import Comparison, evaluate
     from workbench.experiment import Experiment
     from workbench.metrics import Metric
     from workbench.models.problem import Problem
     from workbench.models.recipe import Recipe
     from workbench.sweep import run
 
-__all__ = ["Experiment", "Metric", "Problem", "Recipe", "run"]
+__all__ = ["Comparison", "Experiment", "Metric", "Problem", "Recipe", "evaluate", "feature_set", "run"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "workbench.evaluation",
     "Experiment": "workbench.experiment",
     "Metric": "workbench.metrics",
     "Problem": "workbench.models.problem",
     "Recipe": "workbench.models.recipe",
+    "evaluate": "workbench.evaluation",
+    "feature_set": "workbench.data.features",
     "run": "workbench.sweep",
 }
 

@@ -6,7 +6,9 @@ Nothing heavy is imported before a command needs it: ``workbench --help`` answer
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from workbench.experiment import Experiment
 
 EXIT_CODES = """Exit codes: 0 done · 1 an error of ours · 2 a mistake in configuration, data, factory or arguments ·
-3 nothing could be delivered · 4 store or tracking server · 130 Ctrl-C · 143 SIGTERM (run again to go on)."""
+3 nothing could be delivered · 4 store or tracking server · 5 another run is at work · 130 Ctrl-C · 143 SIGTERM
+(run again to go on)."""
 
 
 class Commands(TyperGroup):
@@ -57,12 +60,23 @@ Settings = Annotated[
 ]
 
 
+class Busy(StrEnum):
+    """What a run does while another one is at work on the same experiment."""
+
+    leave = "leave"
+    wait = "wait"
+    join = "join"
+
+
 @app.command()
 def run(
     folder: Folder,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of each family in all.")] = None,
     more: Annotated[int, typer.Option(min=0, help="Trials of each family beyond those that there are.")] = 0,
     time: Annotated[str | None, typer.Option(metavar="5m", help="Time for this run, delivery included.")] = None,
+    busy: Annotated[
+        Busy, typer.Option(help="While another run is at work here: leave with code 5, wait for it, or join it.")
+    ] = Busy.leave,
     store: Store = None,
     seed: Seed = None,
     settings: Settings = None,
@@ -73,7 +87,90 @@ def run(
 
     seconds = None if time is None else parse_duration(time)
     experiment = _experiment(folder, store, seed, settings)
-    _show(folder, lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer))
+    with _alone(experiment, busy.value):
+        _show(
+            folder, lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer)
+        )
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new experiment; made if it is absent.")],
+    train: Annotated[Path, typer.Option(help="Training table.")],
+    test: Annotated[Path | None, typer.Option(help="Table to predict.")] = None,
+    sample_submission: Annotated[Path | None, typer.Option(help="A submission whose shape is wanted.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; inferred if the tables tell.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Column that identifies a row.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric; the usual one of the task if absent.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an experiment.yaml that is there.")] = False,
+) -> None:
+    """Look at the tables and write experiment.yaml, features.py and factories.py to start from."""
+    from workbench.scaffold import Tables, create, show
+
+    tables = Tables(train, test, sample_submission, target=target, id=id, metric=metric)
+    show(_console(), create(folder, tables, force=force))
+
+
+@app.command("try")
+def try_(
+    folder: Folder,
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or 'factories:my_model'.")],
+    features: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Feature set of features.py; 'none' for the table as it is.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter's value; may be repeated.")
+    ] = None,
+    note: Annotated[str, typer.Option("--note", "-m", help="What the idea is; it goes to the ledger and MLflow.")] = "",
+    against: Annotated[
+        str | None, typer.Option(metavar="TRIAL", help="Trial to compare with, such as lightgbm#0003.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Trainings of the baseline, each with a seed of its own, to see the seed noise.")
+    ] = 3,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Evaluate one configuration and say whether it is better than a baseline, or noise."""
+    from workbench.console import TerminalObserver, show_comparison
+    from workbench.evaluation import evaluate, parse_values
+
+    experiment, console = _experiment(folder, store, seed, settings), _console()
+    signal.signal(signal.SIGTERM, _terminate)
+    with TerminalObserver(console) as observer:
+        comparison = evaluate(
+            experiment,
+            family,
+            features=features,
+            values=parse_values(values or ()),
+            note=note,
+            against=against,
+            seeds=seeds,
+            observer=observer,
+        )
+    show_comparison(console, comparison)
+
+
+@app.command("show")
+def show_family(
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or 'factories:my_model'.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Experiment whose table it sees; else a small one.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter's value; may be repeated.")
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    """Draw the model of a family's defaults: layers, dimensions, weights."""
+    from workbench.evaluation import parse_values
+    from workbench.picture import draw
+
+    experiment = None if folder is None else _experiment(folder, None, None, settings)
+    _console().print(draw(family, experiment, parse_values(values or ())), markup=False, highlight=False)
 
 
 @app.command()
@@ -178,6 +275,15 @@ def _experiment(folder: Path, store: Path | None, seed: int | None, settings: li
 
     experiment = Experiment.from_folder(folder, settings or ())
     return experiment.with_options(store=None if store is None else store.resolve(), seed=seed)
+
+
+@contextmanager
+def _alone(experiment: Experiment, busy: str) -> Iterator[None]:
+    """Hold the experiment's turn while a run lasts."""
+    from workbench.turn import take_turn
+
+    with take_turn(experiment.store, experiment.name, busy, say=lambda text: _console().print(text)):
+        yield
 
 
 def _console() -> Console:

@@ -7,6 +7,7 @@
 | 2    | the user's mistake: configuration, data, a factory, an argument      |
 | 3    | the sweep ended, but nothing could be delivered (no complete trial)  |
 | 4    | the store or the tracking server could not be read or written        |
+| 5    | another run is at work on the same experiment                        |
 | 130  | stopped by Ctrl-C; run again to go on                                |
 | 143  | stopped by SIGTERM; run again to go on                               |
 """
@@ -51,6 +52,12 @@ class StoreError(WorkbenchError):
     """The ledger, the vault or the tracking server cannot be read or written."""
 
     exit_code = 4
+
+
+class Busy(WorkbenchError):
+    """Another run is at work on the same experiment."""
+
+    exit_code = 5
 
 
 class LeaseLost(StoreError):

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import registry
 from workbench.config import ExperimentConfig, MetricConfig, config_from_mapping, read_config
+from workbench.config.models import DEFAULT_FAMILIES, FamilyConfig
 from workbench.errors import ConfigError, DataError
 from workbench.metrics import Metric
 from workbench.models.family import Family
 from workbench.models.identity import code_identity
 from workbench.models.source import write_source
 from workbench.store.database import sqlite_url
-from workbench.types import ColumnKind, FamilyRef, MetricRef, Scalar, Task, TrainingSettings
+from workbench.types import ColumnKind, FamilyRef, FeaturesRef, MetricRef, Scalar, Task, TrainingSettings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEFAULT_FAMILIES = ("dummy", "lightgbm", "xgboost", "mlp")
 
 
 class Experiment:
@@ -154,17 +153,28 @@ class Experiment:
 
     def family_refs(self) -> tuple[FamilyRef, ...]:
         """Return the families as workers need them, in the configuration's order."""
-        refs = []
-        for entry in self.config.family_configs:
-            if entry.factory is None:
-                built_in: Family = registry.resolve("families", entry.name)
-                ref = built_in.ref(entry.name)
-            else:
-                root = self._root_of(entry.factory)
-                code = code_identity(entry.factory, root)
-                ref = FamilyRef(name=entry.name, factory=entry.factory, root=root, code=code)
-            refs.append(ref if entry.preparation is None else ref.model_copy(update={"preparation": entry.preparation}))
-        return tuple(refs)
+        return tuple(self.family_ref(entry) for entry in self.config.family_configs)
+
+    def family_ref(self, entry: FamilyConfig) -> FamilyRef:
+        """Return a family as workers need it; also one that the configuration does not list."""
+        if entry.reference is None:
+            built_in: Family = registry.resolve("families", entry.built_in)
+            ref = built_in.ref(entry.label)
+        else:
+            root = self._root_of(entry.reference)
+            code = code_identity(entry.reference, root)
+            ref = FamilyRef(name=entry.label, factory=entry.reference, root=root, code=code)
+        changes = {"preparation": entry.preparation, "features": self._features(entry.features)}
+        return ref.model_copy(update={key: value for key, value in changes.items() if value is not None})
+
+    def _features(self, features: str | None) -> FeaturesRef | None:
+        """Return a feature set as workers need it: a name of ``features.py``, or ``module:attribute``."""
+        if features is None:
+            return None
+        reference = features if ":" in features else f"features:{features}"
+        root = self._root_of(reference)
+        name = reference.rpartition(":")[2]
+        return FeaturesRef(name=name, reference=reference, root=root, code=code_identity(reference, root))
 
     def settings(self) -> TrainingSettings:
         """Return how a configuration is trained."""

@@ -28,6 +28,12 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "lightgbm": "workbench.models.lightgbm:FAMILY",
         "xgboost": "workbench.models.xgboost:FAMILY",
         "mlp": "workbench.models.mlp:FAMILY",
+        "wide_and_deep": "workbench.models.wide_and_deep:FAMILY",
+        "random_forest": "workbench.models.forests:RANDOM_FOREST",
+        "extra_trees": "workbench.models.forests:EXTRA_TREES",
+        "linear": "workbench.models.linear:FAMILY",
+        "knn": "workbench.models.knn:FAMILY",
+        "catboost": "workbench.models.catboost:FAMILY",
     },
     "metrics": {
         "auc": "workbench.metrics:AUC",

@@ -41,7 +41,7 @@ def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline
     if more < 0 or (trials is not None and trials < 1):
         raise ConfigError(f"a budget is a number of trials above 0, got trials={trials}, more={more}")
     config = workspace.experiment.config
-    own = {entry.name: entry.trials for entry in config.family_configs}
+    own = {entry.label: entry.trials for entry in config.family_configs}
     totals = {}
     for study in workspace.studies:
         planned = trials or own[study.family] or config.search.trials

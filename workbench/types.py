@@ -20,6 +20,9 @@ Needs = Literal["values", "probabilities", "labels"]
 Backend = Literal["jax", "tensorflow"]
 Stopping = Literal["fold", "inner"]
 Scalar = bool | int | float | str
+Origin = Literal["search", "try"]
+BASE_FAMILY = "dummy"
+"""What everything must beat: shown on the leaderboard, never blended with better ones, without feature sets."""
 Values = dict[str, Scalar]
 FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "lost", "internal"]
 AttemptState = Literal["running", "complete", "pruned", "failed", "lost"]
@@ -53,6 +56,9 @@ class Column(Value):
     kind: ColumnKind
     size: int = 0
     missing: bool = False
+    cells: ColumnKind | None = None
+    """What the cells of a column are that models ignore: feature sets see it as that. ``None`` for the other kinds, and
+    for columns that nobody sees (target, weight, fold)."""
 
 
 class Schema(Value):
@@ -163,16 +169,31 @@ class MetricRef(Value):
     """Built-in metric that early stopping watches instead."""
 
 
+class FeaturesRef(Value):
+    """A feature set as a worker needs it: the last one of its chain."""
+
+    name: str
+    reference: str
+    """``module:attribute`` of what `workbench.feature_set` marked."""
+    root: Path
+    """Folder in which the user's module lies."""
+    code: str
+    """Code identity of the whole chain: changes when the function, or what it reaches, changes."""
+
+
 class FamilyRef(Value):
     """A family as a worker needs it."""
 
     name: str
+    """The name that people see; ``lightgbm+v2`` is lightgbm on the feature set v2."""
     factory: str
     """``module:attribute`` of the callable ``build(hp, problem)``."""
     root: Path | None = None
     """Folder in which a user's module lies; ``None`` for what is installed."""
     preparation: str = "scaled"
-    """Name of a preparation of ``workbench.data``: ``scaled`` or ``native``."""
+    """Name of a preparation of ``workbench.data``."""
+    features: FeaturesRef | None = None
+    """The feature set that the table goes through before its preparation; ``None`` takes the table as it is."""
     code: str
     """Code identity: changes when the factory, or what it reaches, changes."""
 

@@ -18,10 +18,7 @@ from workbench.metrics import Metric, load_metric
 from workbench.search.keys import Ground
 from workbench.store.ledger import Ledger, Study, Trial
 from workbench.store.vault import Vault
-from workbench.types import FamilyRef, Job
-
-BASE_FAMILY = "dummy"
-"""What everything must beat; it is shown on the leaderboard and never blended with better ones."""
+from workbench.types import BASE_FAMILY, FamilyRef, Job
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,12 @@ def _metric(metric: str | MetricConfig) -> Iterator[Problem]:
 
 
 def _family(family: FamilyConfig, path: KeyPath, *, mapping: bool) -> Iterator[Problem]:
-    if family.factory is not None:
-        yield from _reference(family.factory, (*path, "factory") if mapping else path)
+    if family.reference is not None:
+        yield from _reference(family.reference, (*path, "factory") if mapping else path)
     else:
         hint = "; a factory of your own is written 'factories:my_model'"
-        yield from _registered("families", family.name, (*path, "name") if mapping else path, hint)
+        key = "name" if family.factory is None else "factory"
+        yield from _registered("families", family.built_in, (*path, key) if mapping else path, hint)
     if family.preparation is not None:
         yield from _registered("preparations", family.preparation, (*path, "preparation"))
 

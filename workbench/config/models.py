@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from workbench.types import Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
+from workbench.types import BASE_FAMILY, Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
 
 
 def _not_boolean(value: object) -> object:
@@ -19,7 +19,17 @@ def _not_boolean(value: object) -> object:
 
 
 _NoBoolean = BeforeValidator(_not_boolean)
+
+
+def _listed(value: object) -> object:
+    """Let one path stand for a list of one."""
+    return (value,) if isinstance(value, (str, Path)) else value
+
+
 Positive = Annotated[int, Field(gt=0), _NoBoolean]
+DEFAULT_FAMILIES = ("dummy", "lightgbm", "xgboost", "mlp")
+"""Cheap ones first, so that something is delivered whatever the budget."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 FamilyEntry = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean]
@@ -34,13 +44,21 @@ class Config(BaseModel):
 class DataConfig(Config):
     """Where the tables are and what their columns mean. Paths are relative to the experiment's folder."""
 
-    train: Path = Field(description="Training table: .csv, .csv.gz or .parquet.")
+    train: Path = Field(description="Training table: .csv, .csv.gz, .tsv or .parquet.")
     target: str = Field(description="Column to predict.")
     test: Path | None = Field(None, description="Table to predict; its columns are those of the training table.")
     sample_submission: Path | None = Field(None, description="A submission whose columns and row order are copied.")
     id: str | None = Field(None, description="Column that identifies a row; without it the row's position does.")
     group: str | None = Field(None, description="Column whose equal values must never be split between folds.")
     weight: str | None = Field(None, description="Column with a weight for each training row.")
+    time: str | None = Field(None, description="Column that orders the rows; validation is later than training.")
+    extra: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
+        (), description="Tables of further rows that are trained on and never validated."
+    )
+    extra_weight: Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean] = Field(
+        1.0, description="Weight of an extra row, where a row of the training table has 1."
+    )
+    encoding: str = Field("utf-8", description="Encoding of the text tables, such as cp1252.")
     drop: tuple[str, ...] = Field((), description="Columns that models must not see.")
     columns: dict[str, ColumnKind] = Field({}, description="Corrections to the inferred kinds of columns.")
     positive: Scalar | None = Field(None, description="The positive class of a binary task; the larger one if absent.")
@@ -59,8 +77,10 @@ class MetricConfig(Config):
 class FoldsConfig(Config):
     """How rows are split for validation. The plan is made once and shared by every model."""
 
-    kind: Literal["auto", "kfold", "stratified", "group"] = Field(
-        "auto", description="auto: group with data.group, stratified for classes, else kfold."
+    kind: Literal["auto", "kfold", "stratified", "group", "time", "column", "function", "file"] = Field(
+        "auto",
+        description="auto: what another key of this section asks for; time with data.time, group with data.group, "
+        "stratified for classes, else kfold.",
     )
     splits: Annotated[int, Field(ge=2, le=100), _NoBoolean] = Field(
         5, description="Parts that the rows are split into."
@@ -68,15 +88,45 @@ class FoldsConfig(Config):
     repeats: Annotated[int, Field(ge=1, le=100), _NoBoolean] = Field(
         1, description="So many different plans, one after the other, to tell close models apart."
     )
+    gap: Annotated[int, Field(ge=0), _NoBoolean] = Field(
+        0, description="Rows left out between training and validation of a time plan."
+    )
+    column: str | None = Field(
+        None, description="Column of the training table with each row's fold; -1 or empty is only trained on."
+    )
+    function: str | None = Field(
+        None, description="'module:attribute' of a function(frame, y) that yields (train, validate) row positions."
+    )
+    file: Path | None = Field(None, description="Table with the fold of each row, in the order of the rows or by id.")
 
 
 class FamilyConfig(Config):
     """A family of the experiment's own, or a built-in with other settings."""
 
     name: Name = Field(description="A built-in's name, or a name for the factory.")
-    factory: str | None = Field(None, description="'module:attribute' of build(hp, problem); absent for a built-in.")
-    preparation: str | None = Field(None, description="'scaled' (default) or 'native'.")
+    factory: str | None = Field(
+        None, description="'module:attribute' of build(hp, problem), or a built-in's name; absent for a built-in."
+    )
+    features: str | None = Field(
+        None, description="Feature set: a name of features.py, or 'module:attribute'; 'none' takes the table as it is."
+    )
+    preparation: str | None = Field(None, description="How columns become numbers; the family's own if absent.")
     trials: Positive | None = Field(None, description="This family's own budget instead of search.trials.")
+
+    @property
+    def label(self) -> str:
+        """The name that people see: ``lightgbm+v2`` is lightgbm on the feature set v2."""
+        return self.name if self.features is None else f"{self.name}+{self.features.rpartition(':')[2]}"
+
+    @property
+    def reference(self) -> str | None:
+        """``module:attribute`` of the user's factory; ``None`` for a built-in."""
+        return self.factory if self.factory is not None and ":" in self.factory else None
+
+    @property
+    def built_in(self) -> str:
+        """The built-in's name, where there is no factory of the user's."""
+        return self.factory or self.name
 
 
 class SearchConfig(Config):
@@ -128,9 +178,12 @@ class ExperimentConfig(Config):
     task: Task | None = Field(None, description="Inferred from the target if absent.")
     folds: FoldsConfig = FoldsConfig()
     families: tuple[FamilyEntry | FamilyConfig, ...] = Field(
-        ("dummy", "lightgbm", "xgboost", "mlp"),
+        DEFAULT_FAMILIES,
         min_length=1,
         description="Built-in names, 'factories:my_model', or mappings.",
+    )
+    features: str | None = Field(
+        None, description="Feature set of every family that names none of its own; dummy has none."
     )
     search: SearchConfig = SearchConfig()
     training: TrainingConfig = TrainingConfig()
@@ -144,7 +197,7 @@ class ExperimentConfig(Config):
 
     @model_validator(mode="after")
     def _distinct_families(self) -> ExperimentConfig:
-        names = [family.name for family in self.family_configs]
+        names = [family.label for family in self.family_configs]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two families are called '{name}'; give one of them another name")
@@ -152,8 +205,14 @@ class ExperimentConfig(Config):
 
     @property
     def family_configs(self) -> tuple[FamilyConfig, ...]:
-        """The families, each as a mapping: ``factories:my_model`` is named ``my_model``."""
-        return tuple(_family(entry) for entry in self.families)
+        """The families, each as a mapping with its feature set: ``factories:my_model`` is named ``my_model``."""
+        return tuple(self.family_config(entry) for entry in self.families)
+
+    def family_config(self, entry: str | FamilyConfig) -> FamilyConfig:
+        """Return an entry of `families` as a mapping, with the experiment's feature set if it names none."""
+        family = _family(entry)
+        features = self.features if family.features is None and family.name != BASE_FAMILY else family.features
+        return family.model_copy(update={"features": None if features == "none" else features})
 
 
 def _family(entry: str | FamilyConfig) -> FamilyConfig:

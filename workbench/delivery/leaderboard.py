@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.delivery.files import write_text
 from workbench.errors import StoreError
-from workbench.types import BlendResult, Direction, TrialResult, Value, trial_name
+from workbench.types import BASE_FAMILY, BlendResult, Direction, TrialResult, Value, trial_name
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-BASE = "dummy"
 """The family that everything must beat."""
 
 Rank = Callable[[float], float]
@@ -66,7 +65,7 @@ def leaderboard(
     """
     entries = [Entry(*trial) for trial in trials]
     rank = _ranking(direction)
-    base = min((e.result.score for e in entries if e.family == BASE), key=rank, default=None)
+    base = min((e.result.score for e in entries if e.family == BASE_FAMILY), key=rank, default=None)
     weights = {(m.family, m.number): m.weight for m in blend.members} if blend is not None else {}
     shown = _best(entries, rank, per_family) | {e[:2] for e in entries if e[:2] in weights}
     rows = [
@@ -149,7 +148,7 @@ def _best(entries: Sequence[Entry], rank: Rank, count: int) -> set[tuple[str, in
 
 
 def _note(family: str, score: float, base: float | None, rank: Rank) -> str:
-    if family == BASE:
+    if family == BASE_FAMILY:
         return "base"
     return "below base" if base is not None and rank(score) >= rank(base) else ""
 

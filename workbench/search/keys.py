@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.types import FamilyRef, MetricRef, TrainingSettings, Value, Values, fingerprint
 
-FORMAT = 2
+FORMAT = 3
 """Of what training computes and the vault keeps; raised when an equal configuration would give another result."""
 
 
@@ -20,7 +20,11 @@ class Ground(Value):
     def _parts(self, family: FamilyRef) -> tuple[object, ...]:
         metric = self.metric.model_dump(mode="json", exclude={"root"})
         settings = self.settings.model_dump(mode="json", exclude={"threads"})
-        return (FORMAT, self.data_key, self.plan_key, metric, settings, self.seed, family.code, family.preparation)
+        features = family.features.code if family.features else ""
+        return (
+            *(FORMAT, self.data_key, self.plan_key, metric, settings, self.seed),
+            *(family.code, family.preparation, features),
+        )
 
     def study_key(self, experiment: str, family: FamilyRef) -> str:
         """Return the key of a family's study: editing one factory, or the data, begins a new one."""
