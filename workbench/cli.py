@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -60,7 +60,7 @@ Settings = Annotated[
 ]
 
 
-class Busy(StrEnum):
+class Busy(Enum):
     """What a run does while another one is at work on the same experiment."""
 
     leave = "leave"
