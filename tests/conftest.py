@@ -24,6 +24,9 @@ os.environ["DO_NOT_TRACK"] = "true"
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+from tests.postgres import CannotStart, PostgresServer  # noqa: E402
+from workbench.store.database import sqlite_url  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("WORKBENCH_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
@@ -67,6 +70,26 @@ def store(tmp_path: Path) -> Path:
     folder = tmp_path / "store"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the session. What uses it belongs to the xdist group `postgres`, so that there is one."""
+    try:
+        server = PostgresServer()
+    except CannotStart as error:
+        pytest.skip(f"no PostgreSQL here: {error}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgres"))])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database for one test's ledger: a SQLite file, and then a database of the PostgreSQL server."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "ledger.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.database()
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,9 @@ from workbench.types import Failure, Reported, Space, TrialResult
 
 
 @pytest.fixture
-def url(tmp_path):
-    return sqlite_url(tmp_path / "ledger.db")
+def url(ledger_url):
+    """Every test runs on SQLite and on PostgreSQL."""
+    return ledger_url
 
 
 @pytest.fixture
