@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from workbench import registry
 from workbench.errors import ConfigError, FactoryError
-from workbench.types import Direction, MetricRef, Needs
+from workbench.types import Direction, MetricRef, Needs, as_loss, better
 
 Array = NDArray[Any]
 WEIGHT_NAMES = ("weight", "sample_weight")
@@ -49,15 +49,11 @@ class Metric:
 
     def better(self, left: float, right: float) -> bool:
         """Say whether ``left`` is strictly better; a NaN is never better, and anything is better than it."""
-        if np.isnan(left):
-            return False
-        if np.isnan(right):
-            return True
-        return left < right if self.direction == "minimize" else left > right
+        return better(self.direction, left, right)
 
     def loss(self, value: float) -> float:
         """Return the value oriented so that less is better, for minimisers."""
-        return value if self.direction == "minimize" else -value
+        return as_loss(self.direction, value)
 
 
 def as_needed(prediction: Array, needs: Needs) -> Array:

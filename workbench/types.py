@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,6 +40,18 @@ def fingerprint(*parts: object) -> str:
     """Return a 16-digit hexadecimal key of JSON-able parts; mappings are ordered by key first."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def as_loss(direction: Direction, value: float) -> float:
+    """Return a score oriented so that less is better; what is undefined (NaN) comes last."""
+    if math.isnan(value):
+        return math.inf
+    return value if direction == "minimize" else -value
+
+
+def better(direction: Direction, left: float, right: float) -> bool:
+    """Say whether the score ``left`` is strictly better; a NaN is never better, and anything is better than it."""
+    return not math.isnan(left) and as_loss(direction, left) < as_loss(direction, right)
 
 
 # --- data ------------------------------------------------------------------------------------------------------------

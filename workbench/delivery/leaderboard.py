@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.delivery.files import write_text
 from workbench.errors import StoreError
-from workbench.types import BASE_FAMILY, BlendResult, Direction, TrialResult, Value, trial_name
+from workbench.types import BASE_FAMILY, BlendResult, Direction, TrialResult, Value, as_loss, trial_name
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
-
-"""The family that everything must beat."""
 
 Rank = Callable[[float], float]
 
@@ -64,7 +62,7 @@ def leaderboard(
     A model that does not beat the best `dummy` trial is noted as below base. Equal scores are ordered by name.
     """
     entries = [Entry(*trial) for trial in trials]
-    rank = _ranking(direction)
+    rank = partial(as_loss, direction)
     base = min((e.result.score for e in entries if e.family == BASE_FAMILY), key=rank, default=None)
     weights = {(m.family, m.number): m.weight for m in blend.members} if blend is not None else {}
     shown = _best(entries, rank, per_family) | {e[:2] for e in entries if e[:2] in weights}
@@ -132,12 +130,6 @@ def _caption(rows: Sequence[Row], metric: str, direction: Direction) -> Text:
         if row.in_sample is not None:
             lines.append(f"the blend's score is nested; in-sample (optimistic) it has {_number(row.in_sample)}")
     return Text("\n".join(lines))
-
-
-def _ranking(direction: Direction) -> Rank:
-    """Return a function that orders scores so that the better comes first and NaN last."""
-    sign = 1.0 if direction == "minimize" else -1.0
-    return lambda score: math.inf if math.isnan(score) else sign * score
 
 
 def _best(entries: Sequence[Entry], rank: Rank, count: int) -> set[tuple[str, int]]:

@@ -8,7 +8,7 @@ from workbench.search.engine import Engine
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
 from workbench.store.ledger import TERMINAL, Claim, Study, Trial
-from workbench.types import Direction, Job, Space, TrialState, Values
+from workbench.types import Direction, Job, Space, TrialState, Values, better
 
 FAILURES_ALLOWED = 3
 """After so many failed trials in a row a family stops; the sweep goes on without it."""
@@ -100,13 +100,10 @@ class Lane:
         self.failed_in_a_row = self.failed_in_a_row + 1 if state == "failed" else 0
         if state == "complete":
             self.durations.append(seconds)
-        if score is not None and (self.best is None or self._better(score, self.best)):
+        if score is not None and (self.best is None or better(self.direction, score, self.best)):
             self.best = score
 
     def progress(self, running: int) -> LaneProgress:
         """Return how far this family is."""
         failed = self.states.get("failed", 0)
         return LaneProgress(self.name, self.done, self.total, failed, running, self.best)
-
-    def _better(self, left: float, right: float) -> bool:
-        return left < right if self.direction == "minimize" else left > right

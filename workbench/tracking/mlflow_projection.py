@@ -33,7 +33,7 @@ from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
 from workbench.tracking.receipt import Receipt, write_receipt
 from workbench.tracking.registration import register, registered_name
-from workbench.types import TrialResult, trial_name
+from workbench.types import TrialResult, better, trial_name
 
 SWEEP_STATUS = {"complete": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 TRIAL_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
@@ -101,8 +101,7 @@ class MlflowProjection:
     def _improve(self, sweep: SweepStarted, run: Run, score: float, position: int, at: datetime) -> None:
         """Let the sweep's ``score`` be the best one so far: a chart that shows when the search got better."""
         best = run.data.metrics.get("score")
-        sign = 1.0 if sweep.direction == "minimize" else -1.0
-        if math.isfinite(score) and (best is None or sign * score < sign * best):
+        if math.isfinite(score) and (best is None or better(sweep.direction, score, best)):
             self._runs.log_point(run, "score", score, at, step=position)
 
     # --- trials ------------------------------------------------------------------------------------------------------

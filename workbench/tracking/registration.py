@@ -7,8 +7,6 @@ once is not decided again, so an alias that a person moves by hand stays there.
 
 from __future__ import annotations
 
-import math
-
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
@@ -16,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from workbench.store.events import ModelExported
 from workbench.tracking.mlflow_store import process_store
+from workbench.types import better
 
 ALIAS = "champion"
 
@@ -50,13 +49,6 @@ def register(client: MlflowClient, experiment: str, blend: Run | None, key: str,
 def registered_name(experiment: str) -> str:
     """Return the name in the registry, which takes neither ``/`` nor ``:``."""
     return experiment.replace("/", "_").replace(":", "_")
-
-
-def better(direction: str, left: float, right: float) -> bool:
-    """Say whether ``left`` is strictly better; a NaN never is."""
-    if not math.isfinite(left):
-        return False
-    return not math.isfinite(right) or (left < right if direction == "minimize" else left > right)
 
 
 def _decide(champion: ModelVersion | None, challenger: ModelVersion, event: ModelExported) -> str:
