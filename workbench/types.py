@@ -22,6 +22,7 @@ Backend = Literal["jax", "tensorflow"]
 Stopping = Literal["fold", "inner"]
 Scalar = bool | int | float | str
 Origin = Literal["search", "try"]
+Verdict = Literal["better", "worse", "noise"]
 BASE_FAMILY = "dummy"
 """What everything must beat: shown on the leaderboard, never blended with better ones, without feature sets."""
 Values = dict[str, Scalar]

@@ -218,3 +218,23 @@ def test_threads_append_events_without_gaps(ledger):
         positions = list(pool.map(lambda i: ledger.append(SweepFinished(sweep=i, state="failed")), range(50)))
     assert sorted(positions) == list(range(1, 51))
     assert [position for position, _, _ in ledger.events(0)] == sorted(positions)
+
+
+def test_tries_are_numbered_along_and_not_counted(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    tried = ledger.claim_tried(study, sweep, {"lr": 0.3}, "slower")
+    assert (tried.number, tried.values, tried.origin, tried.note) == (0, {"lr": 0.3}, "try", "slower")
+    searched = [ledger.claim(study, sweep, 2), ledger.claim(study, sweep, 2)]
+    assert [(claim.number, claim.turn) for claim in searched] == [(1, 0), (2, 1)]
+    assert ledger.claim(study, sweep, 2) is None
+    assert (ledger.searched(study.id), ledger.counts(study.id)) == (2, {"running": 3})
+    assert [(t.origin, t.note) for t in ledger.trials(study.id)] == [("try", "slower"), ("search", ""), ("search", "")]
+
+
+def test_an_interrupted_try_is_taken_up_by_the_same_try_alone(ledger):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    ledger.lose(ledger.claim_tried(study, sweep, {"lr": 0.3}, "slower"), None)
+    assert ledger.claim(study, sweep, 0) is None
+    assert ledger.claim_tried(study, sweep, {"lr": 0.4}, "").number == 1
+    again = ledger.claim_tried(study, sweep, {"lr": 0.3}, "other words")
+    assert (again.number, again.note) == (0, "slower")

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from workbench.errors import StoreError
+from workbench.store.migration import migrate
 from workbench.store.tables import VERSION, counters, metadata
 
 BUSY_SECONDS = 30.0
@@ -37,7 +38,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def open_database(url: str) -> Engine:
-    """Open a database, make its tables where there are none, and check its version.
+    """Open a database, make its tables where there are none, and bring older ones up to date after a backup.
 
     Raises:
         StoreError: the URL is wrong, the server does not answer, the file is not a database, or it was written by a
@@ -140,3 +141,5 @@ def _make_schema(connection: Connection) -> None:
             f"the ledger {_where(connection.engine)} has version {found}, this program knows {VERSION}: "
             "upgrade the workbench, or use another --store."
         )
+    elif found < VERSION:
+        migrate(connection, found)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from workbench.types import AttemptState, BlendResult, Direction, Failure, TrialResult, Value, Values
+from workbench.types import AttemptState, BlendResult, Direction, Failure, Origin, TrialResult, Value, Values, Verdict
 
 
 class SweepStarted(Value):
@@ -46,6 +46,9 @@ class TrialStarted(Value):
     number: int
     values: Values
     code: str
+    origin: Origin = "search"
+    note: str = ""
+    """What the idea is, in the words of who tried it."""
 
 
 class TrialFinished(Value):
@@ -61,6 +64,27 @@ class TrialFinished(Value):
     state: AttemptState
     result: TrialResult | None = None
     failure: Failure | None = None
+
+
+class TrialCompared(Value):
+    """A trial was compared with another one, split by split; ``difference`` is this one's score minus the other's."""
+
+    kind: Literal["trial.compared"] = "trial.compared"
+    sweep: int
+    study: int
+    trial: int
+    family: str
+    number: int
+    against: str
+    """Name of the other trial."""
+    difference: float
+    difference_se: float | None
+    """Standard error, corrected for overlapping training sets; ``None`` of a single split."""
+    p: float | None
+    seed_noise: float
+    """Standard deviation of the other trial's score over seeds."""
+    verdict: Verdict
+    note: str = ""
 
 
 class BlendFinished(Value):
@@ -98,7 +122,7 @@ class SweepFinished(Value):
 
 
 Event = Annotated[
-    SweepStarted | TrialStarted | TrialFinished | BlendFinished | ModelExported | SweepFinished,
+    SweepStarted | TrialStarted | TrialFinished | TrialCompared | BlendFinished | ModelExported | SweepFinished,
     Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(ser_json_inf_nan="constants"))

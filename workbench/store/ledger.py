@@ -3,6 +3,8 @@
 States of a trial: queued → running → complete | pruned | failed; terminal states never change. A trial that loses its
 attempt is queued again, and its next attempt names the lost one. Claims are transactions, so a budget of N is exactly N
 however many drivers share the ledger. Who lost its lease cannot write.
+
+A trial's origin is a search, or a person who tried a configuration. Both are numbered along; budgets count searched ones.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from workbench.errors import LeaseLost, StoreError
@@ -24,7 +26,17 @@ from workbench.store.database import aware, insert_new, now, open_database
 from workbench.store.events import Event, SweepFinished, TrialFinished, TrialStarted
 from workbench.store.owner import known_dead, this_process
 from workbench.store.tables import attempts, studies, sweeps, trials
-from workbench.types import AttemptState, Failure, Reported, Space, TrialResult, TrialState, Values, trial_name
+from workbench.types import (
+    AttemptState,
+    Failure,
+    Origin,
+    Reported,
+    Space,
+    TrialResult,
+    TrialState,
+    Values,
+    trial_name,
+)
 
 LEASE = timedelta(seconds=180)
 """A driver that has not renewed for so long has lost its attempts; it renews every few seconds."""
@@ -47,7 +59,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a trial. ``values`` is ``None`` until the engine was asked."""
+    """The right to work on a trial. ``values`` is ``None`` until the engine was asked.
+
+    ``turn`` is the trial's place among the searched ones of its study, from 0: what the engine is asked by, so that
+    tries in between do not change what a search suggests.
+    """
 
     attempt: int
     token: str
@@ -56,6 +72,9 @@ class Claim:
     number: int
     sweep: int
     values: Values | None
+    turn: int = 0
+    origin: Origin = "search"
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -76,6 +95,8 @@ class Trial:
     result: TrialResult | None
     failure: Failure | None
     seconds: float
+    origin: Origin = "search"
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -169,29 +190,56 @@ class Ledger:
         )
         return {row.state: row.total for row in self._all(query)}
 
+    def searched(self, study: int) -> int:
+        """Return how many trials of a study a search began: those that its budget counts."""
+        query = select(func.count().label("total")).where(_searched(study))
+        return int(self._all(query)[0].total)
+
     # --- attempts ----------------------------------------------------------------------------------------------------
 
     def claim(self, study: Study, sweep: int, total: int) -> Claim | None:
-        """Take a queued trial, or a new one while the study has fewer than ``total``; ``None`` if there is neither."""
+        """Take a queued trial of the search, or a new one while it has fewer than ``total``; ``None`` without either."""
         with self._writing() as connection:
-            trial = self._queued(connection, study.id) or self._new_trial(connection, study.id, total)
+            trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total)
+            return None if trial is None else self._attempt(connection, study, trial, sweep)
+
+    def claim_tried(self, study: Study, sweep: int, values: Values, note: str) -> Claim:
+        """Take the trial of these values that an interrupted try left queued, or a new one beside the search's."""
+        text = json.dumps(values)
+        same = (trials.c.study == study.id) & (trials.c.origin == "try") & (trials.c["values"] == text)
+        with self._writing() as connection:
+            trial = self._queued(connection, same)
             if trial is None:
-                return None
-            parent = connection.execute(select(func.max(attempts.c.id)).where(attempts.c.trial == trial.id)).scalar()
-            row = {
-                "trial": trial.id,
-                "parent": parent,
-                "sweep": sweep,
-                "state": "running",
-                "owner": self.owner,
-                "token": secrets.token_hex(8),
-                "lease_until": now() + LEASE,
-                "started": now(),
-            }
-            attempt = connection.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one()
-            connection.execute(update(trials).where(trials.c.id == trial.id).values(state="running"))
-        values = None if trial.values is None else _values(trial.values)
-        return Claim(attempt, str(row["token"]), study, trial.id, trial.number, sweep, values)
+                trial = self._insert_trial(connection, study.id, origin="try", values=text, note=note)
+            return self._attempt(connection, study, trial, sweep)
+
+    def _attempt(self, connection: Connection, study: Study, trial: Row[Any], sweep: int) -> Claim:
+        parent = connection.execute(select(func.max(attempts.c.id)).where(attempts.c.trial == trial.id)).scalar()
+        row = {
+            "trial": trial.id,
+            "parent": parent,
+            "sweep": sweep,
+            "state": "running",
+            "owner": self.owner,
+            "token": secrets.token_hex(8),
+            "lease_until": now() + LEASE,
+            "started": now(),
+        }
+        attempt = connection.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one()
+        connection.execute(update(trials).where(trials.c.id == trial.id).values(state="running"))
+        earlier = select(func.count()).where(_searched(study.id), trials.c.number < trial.number)
+        return Claim(
+            attempt=attempt,
+            token=str(row["token"]),
+            study=study,
+            trial=trial.id,
+            number=trial.number,
+            sweep=sweep,
+            values=None if trial.values is None else _values(trial.values),
+            turn=connection.execute(earlier).scalar_one(),
+            origin=trial.origin,
+            note=trial.note,
+        )
 
     def begin(self, claim: Claim, values: Values, event: TrialStarted) -> None:
         """Fix a claimed trial's values, and log that it started."""
@@ -254,18 +302,25 @@ class Ledger:
             self._lose(connection, row.id, None)
             return True
 
-    def _queued(self, connection: Connection, study: int) -> Row[Any] | None:
-        query = select(trials).where(trials.c.study == study, trials.c.state == "queued").order_by(trials.c.number)
+    def _queued(self, connection: Connection, among: ColumnElement[bool]) -> Row[Any] | None:
+        query = select(trials).where(among, trials.c.state == "queued").order_by(trials.c.number)
         return connection.execute(query.limit(1).with_for_update(skip_locked=True)).one_or_none()
 
     def _new_trial(self, connection: Connection, study: int, total: int) -> Row[Any] | None:
-        # The study's row is locked first (SQLite has one writer anyway), so that two drivers never count the same.
-        connection.execute(select(studies.c.id).where(studies.c.id == study).with_for_update())
-        number = connection.execute(select(func.count()).where(trials.c.study == study)).scalar_one()
-        if number >= total:
+        self._lock(connection, study)
+        if connection.execute(select(func.count()).where(_searched(study))).scalar_one() >= total:
             return None
-        row = {"study": study, "number": number, "state": "running"}
+        return self._insert_trial(connection, study, origin="search")
+
+    def _insert_trial(self, connection: Connection, study: int, **columns: str) -> Row[Any]:
+        self._lock(connection, study)
+        number = connection.execute(select(func.count()).where(trials.c.study == study)).scalar_one()
+        row = {"study": study, "number": number, "state": "running", **columns}
         return connection.execute(insert(trials).values(row).returning(*trials.c)).one()
+
+    def _lock(self, connection: Connection, study: int) -> None:
+        """Lock a study's row (SQLite has one writer anyway), so that two drivers never count the same."""
+        connection.execute(select(studies.c.id).where(studies.c.id == study).with_for_update())
 
     def _held(self, connection: Connection, claim: Claim) -> None:
         query = select(attempts.c.token, attempts.c.state).where(attempts.c.id == claim.attempt).with_for_update()
@@ -366,6 +421,10 @@ class Ledger:
             return connection.execute(query).one_or_none()
 
 
+def _searched(study: int) -> ColumnElement[bool]:
+    return (trials.c.study == study) & (trials.c.origin == "search")
+
+
 def _ended(state: AttemptState) -> TrialState:
     if state not in TERMINAL:
         raise ValueError(f"'{state}' does not end a trial; expected one of {', '.join(TERMINAL)}")
@@ -393,4 +452,6 @@ def _trial(row: Row[Any]) -> Trial:
         result=TrialResult.model_validate_json(row.result) if ended and row.result else None,
         failure=Failure.model_validate_json(row.failure) if row.failure else None,
         seconds=(aware(row.finished) - aware(row.started)).total_seconds() if row.finished else 0.0,
+        origin=row.origin,
+        note=row.note,
     )

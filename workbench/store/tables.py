@@ -16,8 +16,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
-"""Of these tables. An older ledger is migrated after a backup, a newer one is refused."""
+VERSION = 2
+"""Of these tables. An older ledger is migrated after a backup (`workbench.store.migration`), a newer one is refused."""
 
 metadata = MetaData()
 
@@ -46,7 +46,7 @@ studies = Table(
     Column("id", Integer, primary_key=True),
     Column("key", String(64), nullable=False, unique=True),
     Column("experiment", String(100), nullable=False),
-    Column("family", String(100), nullable=False),
+    Column("family", Text, nullable=False),
     Column("space", Text),
     Column("created", DateTime(timezone=True), nullable=False),
 )
@@ -59,6 +59,8 @@ trials = Table(
     Column("number", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("values", Text),
+    Column("origin", String(10), nullable=False, server_default="search"),
+    Column("note", Text, nullable=False, server_default=""),
     UniqueConstraint("study", "number"),
 )
 
