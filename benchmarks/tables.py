@@ -156,7 +156,7 @@ def _score(given: argparse.Namespace, name: str, folder: Path) -> Score:
     _run(["run", str(experiment), "--time", given.time], given.cores)
     seconds = time.monotonic() - began
     result = read_result(max((experiment / ".workbench" / "sweeps").glob("*/result.json")))
-    baselines: dict[str, Any] = pd.read_csv(given.data / "BASELINES.csv").set_index("name").loc[name].to_dict()
+    baselines: dict[Any, Any] = pd.read_csv(given.data / "BASELINES.csv").set_index("name").loc[name].to_dict()
     factor, more = ALLOWED
     return Score(
         name=name,
