@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-USER = "workbench"
+USER, PASSWORD = "workbench", "secret-of-the-tests"
 START_SECONDS = 60.0
 
 
@@ -26,7 +26,7 @@ class CannotStart(Exception):
 
 
 class PostgresServer:
-    """A running server on 127.0.0.1 that trusts everyone; any password will do."""
+    """A running server on 127.0.0.1, which asks for a password."""
 
     def __init__(self) -> None:
         self._binaries = _binaries()
@@ -46,12 +46,16 @@ class PostgresServer:
 
     def database(self) -> str:
         """Make an empty database and return its SQLAlchemy URL."""
+        name = f"wb_{uuid.uuid4().hex[:12]}"
+        self.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as an administrator."""
         import psycopg
 
-        name = f"wb_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self._dsn, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return f"postgresql+psycopg://{USER}:not-asked-for@127.0.0.1:{self.port}/{name}"
+            connection.execute(statement.encode())
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
@@ -62,11 +66,12 @@ class PostgresServer:
 
     @property
     def _dsn(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user={USER} dbname=postgres connect_timeout=5"
+        return f"host=127.0.0.1 port={self.port} user={USER} password={PASSWORD} dbname=postgres connect_timeout=5"
 
     def _initialise(self) -> None:
-        command = ["initdb", "-D", "data", "-U", USER, "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        done = self._call(command)
+        (self._folder / "password").write_text(PASSWORD)
+        asked = ["--auth=scram-sha-256", "--pwfile=password", "-U", USER]
+        done = self._call(["initdb", "-D", "data", *asked, "--encoding=UTF8", "--no-locale", "--no-sync"])
         if done.returncode:
             raise CannotStart(f"initdb: {done.stderr.strip()}")
 
@@ -86,7 +91,11 @@ class PostgresServer:
         log = self._folder / "server.log"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(self._binaries / "postgres"), *arguments], cwd=self._folder, stdout=output, stderr=output, **self._as
+                [str(self._binaries / "postgres"), *arguments],
+                cwd=self._folder,
+                stdout=output,
+                stderr=output,
+                **self._as,
             )
         deadline = time.monotonic() + START_SECONDS
         while True:
