@@ -1,0 +1,125 @@
+"""From tables to a folder with ``experiment.yaml``, ``features.py`` and ``factories.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.config import ExperimentConfig, config_from_mapping
+from workbench.config.models import DEFAULT_FAMILIES, FoldsConfig
+from workbench.data import Dataset, build_dataset, make_plan
+from workbench.errors import DataError
+from workbench.scaffold.code_files import factories_code, features_code
+from workbench.scaffold.columns import ColumnSummary, summarize
+from workbench.scaffold.files import check_free, write
+from workbench.scaffold.findings import observe, strengths
+from workbench.scaffold.grouping import groups_and_time
+from workbench.scaffold.inference import Finding, Inference
+from workbench.scaffold.metric import choose_metric
+from workbench.scaffold.roles import roles
+from workbench.scaffold.tables import Frames, Tables, path_from, read_frames
+from workbench.scaffold.yaml_file import Contents, experiment_yaml
+
+FEW_ROWS = 500
+SPLITS = 5
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What was written, and what was seen on the way."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    inferences: tuple[Inference, ...]
+    findings: tuple[Finding, ...]
+    columns: tuple[ColumnSummary, ...]
+    shape: str
+
+
+def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
+    """Look at the tables and write the files that an experiment begins with; all of them or none.
+
+    Raises:
+        ConfigError: the folder holds an experiment already and ``force`` is off, or the metric is unknown.
+        DataError: a table cannot be read or used, or does not tell which column is the target.
+    """
+    check_free(folder, force=force)
+    frames = read_frames(tables)
+    inferences = [*_paths(folder, tables), *roles(frames, tables.target, tables.id)]
+    target = next(inference.value for inference in inferences if inference.key == "data.target")
+    metric, scored = choose_metric(frames.train[target].dropna(), tables.metric)
+    taken = [name for inference in inferences for name in _names(inference.value)]
+    inferences += [*groups_and_time(frames, taken), metric]
+    config = _config(inferences)
+    data = build_dataset(config, frames.train, frames.test, scored.needs)
+    inferences += [*_task(data), *_folds(data, config), _families(data)]
+    told = strengths(data)
+    findings = observe(data, told, SPLITS)
+    columns = summarize(frames.train, data, inferences, findings, told)
+    contents = Contents(inferences, findings, columns, _shape(frames))
+    texts = {
+        "experiment.yaml": experiment_yaml(contents),
+        "features.py": features_code(data, told),
+        "factories.py": factories_code(data),
+    }
+    return Scaffold(folder, write(folder, texts), tuple(inferences), findings, columns, contents.shape)
+
+
+def _paths(folder: Path, tables: Tables) -> Iterator[Inference]:
+    for key in ("train", "test", "sample_submission"):
+        path = getattr(tables, key)
+        if path is not None:
+            yield Inference(f"data.{key}", path_from(folder, path), "")
+
+
+def _names(value: Any) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _config(inferences: Sequence[Inference]) -> ExperimentConfig:
+    mapping: dict[str, Any] = {"data": {}}
+    for inference in inferences:
+        section, _, key = inference.key.rpartition(".")
+        if inference.sure:
+            (mapping.setdefault(section, {}) if section else mapping)[key] = inference.value
+    return config_from_mapping(mapping, "workbench init")
+
+
+def _task(data: Dataset) -> Iterator[Inference]:
+    schema = data.schema
+    what = "a quantity" if schema.task == "regression" else f"{len(schema.classes)} classes"
+    reason = f"the target holds {what}, and the metric fits that"
+    yield Inference("task", schema.task, reason, sure=False)
+    if schema.task == "binary" and isinstance(schema.classes[1], str):
+        other, shown = schema.classes
+        reason = f"predictions are the probability of {shown!r}, the later one in the alphabet; {other!r} for the other"
+        yield Inference("data.positive", shown, reason, sure=False)
+
+
+def _folds(data: Dataset, config: ExperimentConfig) -> Iterator[Inference]:
+    """Yield what the default plan needs to be possible, and what few rows ask for."""
+    try:
+        make_plan(data, config.folds, config.seed)
+    except DataError:
+        make_plan(data, FoldsConfig(kind="kfold", splits=SPLITS), config.seed)
+        yield Inference("folds.kind", "kfold", f"a class has fewer rows than {SPLITS} folds, so they cannot be stratified")
+    if data.rows < FEW_ROWS:
+        reason = f"{data.rows} rows: one plan is a noisy judge; 3 cost three times as much"
+        yield Inference("folds.repeats", 3, reason, sure=False)
+
+
+def _families(data: Dataset) -> Inference:
+    width = len(data.schema.features)
+    reason = "Models that are searched, cheap ones first; all but dummy are blended."
+    if width > data.rows:
+        reason += f" With {width:,} columns on {data.rows:,} rows add 'linear': it is hard to beat here."
+    elif data.rows < FEW_ROWS:
+        reason += f" With {data.rows} rows, simple models ('linear', 'random_forest') may do as well: add them."
+    return Inference("families", DEFAULT_FAMILIES, reason)
+
+
+def _shape(frames: Frames) -> str:
+    train = f"Training table: {len(frames.train):,} rows, {frames.train.shape[1]:,} columns."
+    return train if frames.test is None else f"{train} Test table: {len(frames.test):,} rows."
