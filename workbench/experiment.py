@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,9 +196,9 @@ class Experiment:
     def _metric_entry(self, metric: str | Metric | Mapping[str, Any], folder: Path) -> Any:
         if not isinstance(metric, Metric):
             return metric
-        known = registry.references("metrics").get(metric.name)
-        if known is not None and registry.resolve("metrics", metric.name) is metric:
-            return metric.name
+        with suppress(ConfigError):
+            if registry.resolve("metrics", metric.name) is metric:
+                return metric.name
         reference = self._reference(metric.function, folder)
         about = {"name": metric.name, "direction": metric.direction, "needs": metric.needs, "monitor": metric.monitor}
         return {"function": reference, **about}

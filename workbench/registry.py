@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from workbench.errors import ConfigError, FactoryError, nearest
+from workbench.synonyms import suggestion
 
 Group = Literal["families", "metrics", "engines", "executors", "ensembles", "preparations"]
 
@@ -39,9 +40,21 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "auc": "workbench.metrics:AUC",
         "log_loss": "workbench.metrics:LOG_LOSS",
         "accuracy": "workbench.metrics:ACCURACY",
+        "balanced_accuracy": "workbench.metrics:BALANCED_ACCURACY",
+        "f1": "workbench.metrics:F1",
+        "f1_macro": "workbench.metrics:F1_MACRO",
+        "average_precision": "workbench.metrics:AVERAGE_PRECISION",
+        "mcc": "workbench.metrics:MCC",
+        "qwk": "workbench.metrics:QWK",
+        "map_at_<K>": "workbench.metrics:map_at",
         "rmse": "workbench.metrics:RMSE",
         "rmsle": "workbench.metrics:RMSLE",
         "mae": "workbench.metrics:MAE",
+        "medae": "workbench.metrics:MEDAE",
+        "mape": "workbench.metrics:MAPE",
+        "smape": "workbench.metrics:SMAPE",
+        "r2": "workbench.metrics:R2",
+        "pinball_<Q>": "workbench.metrics:pinball",
     },
     "engines": {
         "optuna": "workbench.search.optuna_engine:OptunaEngine",
@@ -69,11 +82,30 @@ def references(group: Group) -> dict[str, str]:
 
 
 def resolve(group: Group, name: str) -> Any:
-    """Return the object registered under ``name``."""
+    """Return the object registered under ``name``.
+
+    An entry such as ``pinball_<Q>`` stands for every name that begins so: its object is a function, which is given the
+    rest of the name as text and returns what ``pinball_0.9`` is.
+
+    Raises:
+        ConfigError: there is no such name, or the function does not take the rest of it.
+    """
     known = references(group)
-    if name not in known:
-        raise ConfigError(f"no {group} entry is called '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
-    return load(known[name], None)
+    if name in known and not name.endswith(">"):
+        return load(known[name], None)
+    for pattern in known:
+        stem, place, _ = pattern.partition("<")
+        if place and name.startswith(stem):
+            return load(known[pattern], None)(name.removeprefix(stem))
+    raise ConfigError(unknown(group, name))
+
+
+def unknown(group: Group, name: str, hint: str = "") -> str:
+    """Return what to say about a name that a group does not have; ``hint`` follows the names that it has."""
+    kind = {"families": "family"}.get(group, group.removesuffix("s"))
+    shown = repr(name if len(name) <= 60 else f"{name[:59]}…")
+    known = references(group)
+    return f"no {kind} is called {shown}; there are {', '.join(known)}{hint}.{suggestion(name, known)}"
 
 
 def load(reference: str, root: Path | None) -> Any:

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-from workbench.data.checks import check_metric
 from workbench.data.dataset import Dataset, load_dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.ensembles.members import Candidate
@@ -120,7 +119,6 @@ def open_workspace(experiment: Experiment) -> Iterator[Workspace]:
     metric = load_metric(ref)
     families = experiment.family_refs()
     dataset = load_dataset(config, experiment.root, ref.needs)
-    check_metric(metric.name, dataset.y, task=dataset.schema.task)
     _try_metric(metric, dataset)
     plan = make_plan(dataset, config.folds, config.seed)
     ledger = Ledger.open(experiment.ledger_url)

@@ -9,7 +9,7 @@ from pathlib import Path
 from workbench import registry
 from workbench.config.models import ExperimentConfig, FamilyConfig, MetricConfig
 from workbench.config.source import KeyPath, Problem, shortened
-from workbench.errors import nearest
+from workbench.errors import ConfigError, nearest
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -49,7 +49,10 @@ def _metric(metric: str | MetricConfig) -> Iterator[Problem]:
         text = f"a function of your own needs its direction; write metric: {advice} (or minimize)"
         yield Problem(("metric",), text)
     else:
-        yield from _registered("metrics", metric, ("metric",))
+        try:
+            registry.resolve("metrics", metric)
+        except ConfigError as error:
+            yield Problem(("metric",), str(error).removesuffix("."))
 
 
 def _family(family: FamilyConfig, path: KeyPath, *, mapping: bool) -> Iterator[Problem]:
@@ -64,11 +67,8 @@ def _family(family: FamilyConfig, path: KeyPath, *, mapping: bool) -> Iterator[P
 
 
 def _registered(group: registry.Group, name: str, path: KeyPath, hint: str = "") -> Iterator[Problem]:
-    known = registry.references(group)
-    if name not in known:
-        kind = {"families": "family"}.get(group, group.removesuffix("s"))
-        text = f"no {kind} is called {shortened(name)}; there are {', '.join(known)}{hint}.{nearest(name, known)}"
-        yield Problem(path, text.removesuffix("."))
+    if name not in registry.references(group):
+        yield Problem(path, registry.unknown(group, name, hint).removesuffix("."))
 
 
 def _reference(reference: str, path: KeyPath) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from workbench.config.models import DataConfig, FoldsConfig
 from workbench.data import cells
 from workbench.errors import DataError, nearest
-from workbench.types import Schema, Task
+from workbench.types import Scalar, Schema, Task
 
 Array = NDArray[Any]
 
@@ -115,20 +115,43 @@ def check_groups(group: pd.Series[Any], *, origin: str) -> None:
     _check_gaps(group, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
 
 
-def check_metric(metric_name: str, y: Array, *, task: Task | None = None) -> None:
-    """Check that a built-in metric can score ``y`` of shape ``(rows,)``.
+_TWO_CLASSES = {
+    "auc": "log_loss or accuracy",
+    "average_precision": "log_loss or f1_macro",
+    "f1": "f1_macro or accuracy",
+}
+"""Built-in metrics of a positive class, and what to choose instead for many classes."""
+
+
+def check_metric(
+    metric_name: str, y: Array, *, task: Task | None = None, classes: Sequence[Scalar] | None = None
+) -> None:
+    """Check that a built-in metric can score ``y`` of shape ``(rows,)``; ``classes`` are its labels in code order.
 
     Raises:
-        DataError: rmsle with values below 0, or auc with more than two classes.
+        DataError: the metric needs two classes, or many, or classes that are numbers, or values of another sign.
     """
-    if metric_name == "rmsle" and (y < 0).any():
-        row = int(np.flatnonzero(y < 0)[0])
+    if task == "multiclass" and metric_name in _TWO_CLASSES:
+        raise DataError(f"{metric_name} needs two classes, but the target has more; choose {_TWO_CLASSES[metric_name]}")
+    if task == "binary" and metric_name.startswith("map_at_"):
+        raise DataError(f"{metric_name} ranks many classes, but the target has two; choose auc or log_loss")
+    text = [label for label in classes or () if isinstance(label, str)]
+    if metric_name == "qwk" and text and len(classes or ()) > 2:
         raise DataError(
-            f"rmsle needs a target from 0 up, but {int((y < 0).sum())} rows are below, first row {row + 1}: "
-            f"{float(y[row])!r}; choose rmse or mae"
+            f"qwk needs classes in an order, but the target holds text such as {text[0]!r}; write the classes as "
+            "numbers in their order, or choose f1_macro or balanced_accuracy"
         )
-    if metric_name == "auc" and task == "multiclass":
-        raise DataError("auc needs two classes, but the target has more; choose log_loss or accuracy")
+    if metric_name == "rmsle":
+        _check_values(y, y < 0, "rmsle needs a target from 0 up", "are below", "rmse or mae")
+    if metric_name == "mape":
+        _check_values(y, y == 0, "mape divides by the target", "are 0", "smape or mae")
+
+
+def _check_values(y: Array, wrong: Array, need: str, what: str, advice: str) -> None:
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        rows = f"{int(wrong.sum())} of {len(y)} rows {what}, first row {row + 1}: {float(y[row])!r}"
+        raise DataError(f"{need}, but {rows}; choose {advice}")
 
 
 def check_folds(kind: str, config: FoldsConfig, y: Array, group: Array | None, schema: Schema) -> None:

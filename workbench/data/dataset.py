@@ -147,7 +147,7 @@ def build_dataset(
     schema, notices = infer_schema(train, data, task=config.task, metric_needs=metric_needs)
     y = encode(train[data.target], schema, origin=origin)
     if isinstance(config.metric, str):
-        checks.check_metric(config.metric, y, task=schema.task)
+        checks.check_metric(config.metric, y, task=schema.task, classes=schema.classes)
     features = conform(train, schema, origin=origin)
     weight = None if data.weight is None else _weights(train[data.weight], origin)
     group = None if data.group is None else _groups(train[data.group], origin)

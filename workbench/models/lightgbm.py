@@ -35,8 +35,15 @@ def build(hp: HyperParameters, problem: Problem) -> LGBMModel:
         **_categories(hp, problem),
     }
     if problem.task == "regression":
-        return LGBMRegressor(objective="l1" if problem.metric == "mae" else "l2", **options)
+        return LGBMRegressor(**_objective(problem), **options)
     return LGBMClassifier(objective=problem.task, **options)
+
+
+def _objective(problem: Problem) -> dict[str, Any]:
+    kind, quantile = problem.objective
+    if kind == "quantile":
+        return {"objective": "quantile", "alpha": quantile}
+    return {"objective": "l1" if kind == "absolute" else "l2"}
 
 
 def _leaf(problem: Problem) -> int:

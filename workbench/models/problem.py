@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from workbench.errors import FactoryError
+from workbench.metrics import Objective, objective
 from workbench.types import InputSchema, Scalar, Task
 
 if TYPE_CHECKING:
@@ -109,13 +110,23 @@ class Problem:
         return {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}[self.task]
 
     @property
-    def loss(self) -> str:
-        """The Keras loss that fits the task and the metric."""
+    def objective(self) -> Objective:
+        """The kind of error that a regression should minimise for the metric: squared, absolute, or of a quantile."""
+        return objective(self.metric)
+
+    @property
+    def loss(self) -> Any:
+        """The Keras loss that fits the task and the metric: a name, or a ``keras.losses.Loss``."""
         if self.task == "binary":
             return "binary_crossentropy"
         if self.task == "multiclass":
             return "sparse_categorical_crossentropy"
-        return "mean_absolute_error" if self.metric == "mae" else "mean_squared_error"
+        kind, quantile = self.objective
+        if kind != "quantile":
+            return {"squared": "mean_squared_error", "absolute": "mean_absolute_error"}[kind]
+        from workbench.models.losses import Pinball
+
+        return Pinball(quantile)
 
     def head(self, x: Any) -> Any:
         """Return the output tensor ``(rows, outputs)`` above ``x`` of shape ``(rows, features)``."""

@@ -36,12 +36,15 @@ def build(hp: HyperParameters, problem: Problem) -> XGBModel:
         **_categories(hp, problem),
     }
     if problem.task == "regression":
-        return XGBRegressor(objective=_objective(problem.metric), **options)
+        return XGBRegressor(**_objective(problem), **options)
     return XGBClassifier(objective="binary:logistic" if problem.task == "binary" else "multi:softprob", **options)
 
 
-def _objective(metric: str) -> str:
-    return "reg:absoluteerror" if metric == "mae" else "reg:squarederror"
+def _objective(problem: Problem) -> dict[str, Any]:
+    kind, quantile = problem.objective
+    if kind == "quantile":
+        return {"objective": "reg:quantileerror", "quantile_alpha": quantile}
+    return {"objective": "reg:absoluteerror" if kind == "absolute" else "reg:squarederror"}
 
 
 def _growth(hp: HyperParameters) -> dict[str, Any]:
