@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -15,9 +16,14 @@ from rich.text import Text
 from workbench.delivery.leaderboard import read_csv, render
 from workbench.delivery.result import SweepResult
 from workbench.durations import format_duration
+from workbench.evaluation import Comparison
 from workbench.search.progress import LaneProgress, Progress, TrialNews
 
 BAR_WIDTH = 24
+BAR_HALF = 8
+"""Cells on either side of a difference's middle."""
+SHOWN_SPLITS = 20
+"""So many splits of a comparison are listed; their mean is over all."""
 
 
 class TerminalObserver:
@@ -109,6 +115,44 @@ def show_result(console: Console, result: SweepResult, folder: Path) -> None:
             style="dim",
         )
     )
+
+
+def show_comparison(console: Console, comparison: Comparison) -> None:
+    """Print an idea's scores beside its baseline's, by split, and the verdict."""
+    better = "less" if comparison.direction == "minimize" else "more"
+    table = Table(
+        title=Text(f"{comparison.candidate} against {comparison.baseline}"),
+        caption=Text(f"{comparison.metric}, {better} is better"),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("split", "baseline", "candidate", "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worse · better", justify="center", no_wrap=True)
+    scores = list(zip(comparison.baseline_scores, comparison.candidate_scores, comparison.differences, strict=True))
+    largest = max((abs(difference) for *_, difference in scores), default=0.0)
+    for split, (old, new, difference) in enumerate(scores[:SHOWN_SPLITS]):
+        gain = difference if comparison.direction == "maximize" else -difference
+        bar = _bar(gain / largest if largest else 0.0)
+        table.add_row(str(split), f"{old:.5g}", f"{new:.5g}", f"{difference:+.3g}", bar)
+    if len(scores) > SHOWN_SPLITS:
+        table.add_row("…", f"{len(scores) - SHOWN_SPLITS} more")
+    mean = (f"{comparison.baseline_score:.5g}", f"{comparison.candidate_score:.5g}", f"{comparison.difference:+.3g}")
+    table.add_section()
+    table.add_row("mean", *mean)
+    console.print(table)
+    console.print(Text(comparison.summary))
+    style = {"better": "bold green", "worse": "bold red", "noise": "bold"}[comparison.verdict]
+    console.print(Text(f"{comparison.verdict}: {comparison.reason}", style=style))
+    if comparison.note:
+        console.print(Text(f"note: {comparison.note}", style="dim"))
+
+
+def _bar(part: float) -> Text:
+    """Return a bar from the middle: to the right what is better, to the left what is worse; ``part`` is in [-1, 1]."""
+    cells = round(abs(part) * BAR_HALF)
+    left, right = ("█" * cells, "") if part < 0 else ("", "█" * cells)
+    return Text.assemble((left.rjust(BAR_HALF), "red"), "│", (right.ljust(BAR_HALF), "green"))
 
 
 def _short(place: str) -> str:

@@ -23,6 +23,8 @@ from workbench.types import ColumnKind, FamilyRef, FeaturesRef, MetricRef, Scala
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.evaluation import Comparison
+
 
 class Experiment:
     """What to predict, and everything about how.
@@ -176,6 +178,28 @@ class Experiment:
         root = self._root_of(reference)
         name = reference.rpartition(":")[2]
         return FeaturesRef(name=name, reference=reference, root=root, code=code_identity(reference, root))
+
+    def evaluate(
+        self,
+        family: str,
+        *,
+        features: str | None = None,
+        values: Mapping[str, Scalar] | None = None,
+        note: str = "",
+        against: str | None = None,
+        seeds: int = 3,
+    ) -> Comparison:
+        """Evaluate one configuration beside a baseline: better, worse, or noise; see `workbench.evaluate`.
+
+        ::
+
+            experiment.evaluate("lightgbm", features="v2", note="debt ratios")
+        """
+        # By its name: an evaluation knows sweeps and searches, and all of those know experiments.
+        evaluate = registry.load("workbench.evaluation:evaluate", None)
+        given = {"features": features, "values": values, "note": note, "against": against, "seeds": seeds}
+        comparison: Comparison = evaluate(self, family, **given)
+        return comparison
 
     def settings(self) -> TrainingSettings:
         """Return how a configuration is trained."""

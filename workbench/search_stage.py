@@ -45,7 +45,7 @@ def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline
     totals = {}
     for study in workspace.studies:
         planned = trials or own[study.family] or config.search.trials
-        totals[study.family] = sum(workspace.ledger.counts(study.id).values()) + more if more else planned
+        totals[study.family] = workspace.ledger.searched(study.id) + more if more else planned
     return Budget(totals, deadline, forgiving=more > 0)
 
 
@@ -57,7 +57,7 @@ def has_work(workspace: Workspace, budget: Budget) -> bool:
 def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
     if study.space is None:
         return True
-    trials = workspace.ledger.trials(study.id)
+    trials = [trial for trial in workspace.ledger.trials(study.id) if trial.origin == "search"]
     if not budget.forgiving and _failing(trials):
         return False
     total = budget.totals[study.family] if study.space.searched else 1
@@ -75,14 +75,14 @@ def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer,
     Raises:
         FactoryError: a factory cannot be used; nothing was searched yet.
     """
-    executor = _executor(workspace, runner)
+    executor = make_executor(workspace, runner)
     try:
         lanes = [
             _lane(
                 workspace,
                 family,
                 study,
-                study.space or _described(workspace, executor, family, study, observer),
+                study.space or described(workspace, executor, family, study, observer),
                 budget,
             )
             for family, study in zip(workspace.families, workspace.studies, strict=True)
@@ -104,14 +104,20 @@ def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer,
         executor.close()
 
 
-def _executor(workspace: Workspace, runner: str) -> Executor:
+def make_executor(workspace: Workspace, runner: str) -> Executor:
+    """Return the configured executor; who asks for it closes it."""
     training = workspace.experiment.config.training
     options = ExecutorOptions(runner=runner, backend=training.backend, logs=workspace.experiment.store / "logs")
     executor: Executor = registry.resolve("executors", training.executor)(options)
     return executor
 
 
-def _described(workspace: Workspace, executor: Executor, family: FamilyRef, study: Study, observer: Observer) -> Space:
+def described(workspace: Workspace, executor: Executor, family: FamilyRef, study: Study, observer: Observer) -> Space:
+    """Have a family described in a worker, keep its space with the study, and return it.
+
+    Raises:
+        FactoryError: the factory cannot be used.
+    """
     observer.phase(f"describing {family.name}")
     job = workspace.job(family).model_copy(update={"kind": "describe", "job_id": f"describe {family.name}"})
     space = describe(executor, job).space

@@ -82,7 +82,7 @@ def run(
                 observer.notice("MLflow lacks something still; the next run tries again")
             uri = tracking_uri(experiment.config.tracking, experiment.store)
             return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
-        with _sweep(workspace, began) as sweep:
+        with open_sweep(workspace, began) as sweep:
             if has_work(workspace, budget):
                 search(workspace, sweep.number, budget, observer, runner)
             return sweep.deliver(observer)
@@ -93,14 +93,14 @@ def submit(experiment: Experiment, observer: Observer | None = None) -> SweepRes
     began = time.monotonic()
     with open_workspace(experiment) as workspace:
         workspace.ledger.reap()
-        with _sweep(workspace, began) as sweep:
+        with open_sweep(workspace, began) as sweep:
             return sweep.deliver(observer or Silent())
 
 
 def ensemble(experiment: Experiment) -> tuple[Row, ...]:
     """Fit the blend of the stored trials, and return its leaderboard; nothing is written but the MLflow run."""
     began = time.monotonic()
-    with open_workspace(experiment) as workspace, _sweep(workspace, began) as sweep:
+    with open_workspace(experiment) as workspace, open_sweep(workspace, began) as sweep:
         delivery = Delivery(workspace, sweep.folder)
         blended = delivery.blend()
         workspace.ledger.append(BlendFinished(sweep=sweep.number, blend=blended))
@@ -266,12 +266,15 @@ def _shown(config: ExperimentConfig) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _sweep(workspace: Workspace, began: float) -> Iterator[Sweep]:
-    """Open a sweep and show it in MLflow while it lasts; however the block ends, the ledger and MLflow say so."""
+def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterator[Sweep]:
+    """Open a sweep and show it in MLflow while it lasts; however the block ends, the ledger and MLflow say so.
+
+    Its title is its number and ``subject``; without one the experiment's name and the date.
+    """
     experiment, ledger = workspace.experiment, workspace.ledger
     versions = provenance(experiment.root)
     number = ledger.open_sweep(experiment.name)
-    title = f"{number:04d} {experiment.name} {datetime.now(UTC):%Y-%m-%d}"
+    title = f"{number:04d} {subject or f'{experiment.name} {datetime.now(UTC):%Y-%m-%d}'}"
     ledger.append(
         SweepStarted(
             sweep=number,

@@ -107,7 +107,7 @@ class Driver:
         return time.monotonic() + (lane.mean_seconds or 0.0) < self.deadline
 
     def _start(self, lane: Lane) -> bool:
-        claim = self.ledger.claim(lane.study, self.sweep, lane.total)
+        claim = lane.claim(self.ledger, self.sweep)
         if claim is None:
             lane.exhausted = True
             return False
@@ -122,6 +122,8 @@ class Driver:
             number=claim.number,
             values=values,
             code=lane.template.family.code,
+            origin=claim.origin,
+            note=claim.note,
         )
         try:
             self.ledger.begin(claim, values, started)
@@ -205,7 +207,7 @@ class Driver:
         lane, claim = running.lane, running.claim
         score = result.score if result else None
         lane.seconds += seconds
-        lane.record(claim.number, running.values, state, score, seconds)
+        lane.record(claim.turn, running.values, state, score, seconds)
         error = result.score_se if result else None
         self.observer.trial(TrialNews(claim.name, state, score, error, seconds, failure))
         if lane.failed_in_a_row == FAILURES_ALLOWED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from workbench.search.engine import Engine
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
-from workbench.store.ledger import TERMINAL, Claim, Study, Trial
+from workbench.store.ledger import TERMINAL, Claim, Ledger, Study, Trial
 from workbench.types import Direction, Job, Space, TrialState, Values, better
 
 FAILURES_ALLOWED = 3
@@ -68,38 +68,50 @@ class Lane:
     def restore(self, trials: list[Trial], *, forgive: bool = False) -> None:
         """Tell the engine what the ledger knows, in the order of the numbers.
 
-        A family whose last trials failed stays closed, so that it does not burn its budget night by night; ``forgive``
-        opens it again.
+        It learns from what people tried too; that counts neither for the budget nor as the search's failure. A family
+        whose last trials failed stays closed, so that it does not burn its budget night by night; ``forgive`` opens it
+        again.
         """
+        searched = [trial.id for trial in trials if trial.origin == "search"]
         for trial in trials:
-            if trial.state in TERMINAL:
+            if trial.state not in TERMINAL:
+                continue
+            score = trial.result.score if trial.result else None
+            if trial.origin == "search":
                 self.claimed += 1
-                score = trial.result.score if trial.result else None
-                self.record(trial.number, trial.values, trial.state, score, trial.seconds)
+                self.record(searched.index(trial.id), trial.values, trial.state, score, trial.seconds)
+            else:
+                self._learn(~trial.number, trial.values, score)
         if forgive:
             self.failed_in_a_row = 0
+
+    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
+        """Take the right to work on the family's next trial; ``None`` if there is none left."""
+        return ledger.claim(self.study, sweep, self.total)
 
     def values(self, claim: Claim) -> Values:
         """Return what to try: what a lost attempt tried, the factory's defaults first, then what the engine says."""
         if claim.values is not None:
             return claim.values
-        if claim.number == 0 or not self.space.searched:
+        if claim.turn == 0 or not self.space.searched:
             return self.space.defaults()
-        return self.engine.ask(claim.number, self.space)
+        return self.engine.ask(claim.turn, self.space)
 
     def job(self, claim: Claim, values: Values) -> Job:
         """Return the claimed trial as a job."""
         key = self.ground.fit_key(self.template.family, values)
         return self.template.model_copy(update={"job_id": str(claim.attempt), "values": values, "fit_key": key})
 
-    def record(self, number: int, values: Values, state: TrialState, score: float | None, seconds: float) -> None:
-        """Take note of a trial that has ended."""
-        score = score if state == "complete" else None
-        self.engine.tell(number, values, score, self.space)
+    def record(self, turn: int, values: Values, state: TrialState, score: float | None, seconds: float) -> None:
+        """Take note of a trial of the search that has ended; ``turn`` is its place among those."""
+        self._learn(turn, values, score if state == "complete" else None)
         self.states[state] = self.states.get(state, 0) + 1
         self.failed_in_a_row = self.failed_in_a_row + 1 if state == "failed" else 0
         if state == "complete":
             self.durations.append(seconds)
+
+    def _learn(self, turn: int, values: Values, score: float | None) -> None:
+        self.engine.tell(turn, values, score, self.space)
         if score is not None and (self.best is None or better(self.direction, score, self.best)):
             self.best = score
 
@@ -107,3 +119,16 @@ class Lane:
         """Return how far this family is."""
         failed = self.states.get("failed", 0)
         return LaneProgress(self.name, self.done, self.total, failed, running, self.best)
+
+
+@dataclass
+class TriedLane(Lane):
+    """One configuration that a person tries, beside what a search would do; its engine is `Given`."""
+
+    note: str = ""
+
+    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
+        """Take the right to evaluate the configuration, once unless it is lost."""
+        if self.claimed:
+            return None
+        return ledger.claim_tried(self.study, sweep, self.engine.ask(0, self.space), self.note)

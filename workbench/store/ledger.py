@@ -4,7 +4,8 @@ States of a trial: queued → running → complete | pruned | failed; terminal s
 attempt is queued again, and its next attempt names the lost one. Claims are transactions, so a budget of N is exactly N
 however many drivers share the ledger. Who lost its lease cannot write.
 
-A trial's origin is a search, or a person who tried a configuration. Both are numbered along; budgets count searched ones.
+A trial's origin is a search, or a person who tried a configuration. Both are numbered along; budgets count
+searched ones.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ class Ledger:
     # --- attempts ----------------------------------------------------------------------------------------------------
 
     def claim(self, study: Study, sweep: int, total: int) -> Claim | None:
-        """Take a queued trial of the search, or a new one while it has fewer than ``total``; ``None`` without either."""
+        """Take a queued trial of the search, or a new one while it has fewer than ``total``; else ``None``."""
         with self._writing() as connection:
             trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total)
             return None if trial is None else self._attempt(connection, study, trial, sweep)

@@ -17,8 +17,8 @@ STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE trials ADD COLUMN note TEXT NOT NULL DEFAULT ''",
     ),
 }
-"""What leads from a version to the next one. The new columns have defaults, so that a driver of the older version that is
-still at work goes on."""
+"""What leads from a version to the next one. New columns have defaults: a driver of the older version that is still at
+work goes on."""
 
 
 def migrate(connection: Connection, version: int) -> None:

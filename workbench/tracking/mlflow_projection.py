@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from workbench.store.events import (
     BlendFinished,
@@ -21,6 +21,7 @@ from workbench.store.events import (
     ModelExported,
     SweepFinished,
     SweepStarted,
+    TrialCompared,
     TrialFinished,
     TrialStarted,
 )
@@ -28,7 +29,7 @@ from workbench.tracking.curves import Curve, curves
 from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_runs import Runs
 from workbench.tracking.mlflow_store import experiment_id, open_client
-from workbench.tracking.naming import flat, param_names
+from workbench.tracking.naming import clip, flat, param_names
 from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
 from workbench.tracking.receipt import Receipt, write_receipt
@@ -65,6 +66,8 @@ class MlflowProjection:
                 self._trial_started(at, event)
             case TrialFinished():
                 self._trial_finished(position, at, event)
+            case TrialCompared():
+                self._trial_compared(position, at, event)
             case BlendFinished():
                 self._blend_finished(position, at, event)
             case ModelExported():
@@ -117,6 +120,7 @@ class MlflowProjection:
             "wb.attempt": str(event.attempt),
             "wb.code": event.code,
             "wb.values": json.dumps(event.values),
+            "wb.origin": event.origin,
         }
         if event.features:
             tags["wb.features"] = event.features
@@ -124,7 +128,30 @@ class MlflowProjection:
             tags["wb.state"] = "running"
             if run is not None:
                 self._runs.reopen(run)
-        self._runs.ensure(experiment, key, trial_name(event.family, event.number), at, tags, parent)
+        run = self._runs.ensure(experiment, key, trial_name(event.family, event.number), at, tags, parent)
+        self._note(run, event.note)
+
+    def _trial_compared(self, position: int, at: datetime, event: TrialCompared) -> None:
+        """Show the newest comparison of a trial; a trial may be compared again, with another one."""
+        sweep, _ = self._sweep(event.sweep)
+        run = self._runs.find(self._experiment(sweep.experiment), self._key("trial", event.trial))
+        if run is None or int(run.data.tags.get("wb.compared", "0")) >= position:
+            return
+        for name in ("difference", "difference_se", "seed_noise"):
+            if (value := getattr(event, name)) is not None:
+                self._runs.log_point(run, name, value, at, step=position)
+        self._note(run, event.note)
+        # The position last: where it is, everything is.
+        self._runs.write(run, tags={"wb.against": event.against, "wb.verdict": event.verdict})
+        self._runs.write(run, tags={"wb.compared": str(position)})
+
+    def _note(self, run: Run, note: str) -> None:
+        """Write a trial's note, for MLflow's page too unless a person has written another one there."""
+        if not note:
+            return
+        written = run.data.tags.get(MLFLOW_RUN_NOTE)
+        ours = written in (None, "", clip(run.data.tags.get("wb.note", "")))
+        self._runs.write(run, tags={"wb.note": note, **({MLFLOW_RUN_NOTE: note} if ours else {})})
 
     def _trial_finished(self, position: int, at: datetime, event: TrialFinished) -> None:
         sweep, parent = self._sweep(event.sweep)

@@ -32,7 +32,11 @@ def metric_name(name: str) -> str:
 
 
 def param_names(family: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return values under their shared names, or under ``family.name``."""
+    """Return values under their shared names, or under ``family.name``.
+
+    Seeds have no names of their own: those of ``lightgbm~seed1`` are lightgbm's.
+    """
+    family = family.partition("~")[0]
     named: dict[str, Scalar] = {}
     for name in sorted(values, key=lambda name: SHARED.get(name) != name):
         shared = SHARED.get(name)

@@ -1,0 +1,135 @@
+"""Evaluating single configurations as trials: found where the ledger has them, else run like a sweep's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from workbench.errors import FactoryError, TrialFailed
+from workbench.execution.contract import RUNNER, Executor
+from workbench.search.driver import Driver
+from workbench.search.engine import Given
+from workbench.search.keys import Ground
+from workbench.search.lane import TriedLane
+from workbench.search.progress import Observer
+from workbench.search_stage import described, make_executor
+from workbench.store.ledger import Study, Trial
+from workbench.types import FamilyRef, Space, TrialResult, Values, trial_name
+from workbench.workspace import Workspace
+
+THE_USERS = ("factory", "shape", "nonfinite", "oom")
+"""Failures whose cause is the configuration or the factory."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One configuration of a family, on a ground of its own where its seed is another one."""
+
+    family: FamilyRef
+    values: Values
+    ground: Ground
+
+    @property
+    def fit_key(self) -> str:
+        """The key of its fit: equal configurations have equal keys."""
+        return self.ground.fit_key(self.family, self.values)
+
+    def with_seed(self, seed: int, name: str) -> Configuration:
+        """Return the same configuration under another training seed, as a family of another name."""
+        family = self.family.model_copy(update={"name": name})
+        return Configuration(family, self.values, self.ground.model_copy(update={"seed": seed}))
+
+
+@dataclass
+class Bench:
+    """A workspace, and a worker from the moment that one is needed."""
+
+    workspace: Workspace
+    observer: Observer
+    runner: str = RUNNER
+    _spaces: dict[str, Space] = field(default_factory=dict)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """The executor, started now if nothing needed it before."""
+        return make_executor(self.workspace, self.runner)
+
+    def close(self) -> None:
+        """Close the executor if there is one."""
+        if "executor" in self.__dict__:
+            self.executor.close()
+
+    def study(self, family: FamilyRef, ground: Ground | None = None) -> Study:
+        """Return a family's study, made if it is new."""
+        name, on = self.workspace.experiment.name, ground or self.workspace.ground
+        return self.workspace.ledger.open_study(on.study_key(name, family), name, family.name)
+
+    def space(self, family: FamilyRef) -> Space:
+        """Return a family's space; one that is new is described first.
+
+        Raises:
+            FactoryError: the factory cannot be used.
+        """
+        study = self.study(family)
+        if family.name not in self._spaces:
+            known = study.space
+            self._spaces[family.name] = known or described(self.workspace, self.executor, family, study, self.observer)
+        return self._spaces[family.name]
+
+    def known(self, configuration: Configuration) -> Trial | None:
+        """Return the first complete trial of a configuration, if the ledger has one."""
+        study = self.study(configuration.family, configuration.ground)
+        for trial in self.workspace.ledger.trials(study.id):
+            if trial.result is not None and trial.result.fit_key == configuration.fit_key:
+                return trial
+        return None
+
+    def run(self, configuration: Configuration, sweep: int, note: str) -> Trial:
+        """Evaluate a configuration as a new trial.
+
+        Raises:
+            FactoryError: the configuration cannot be trained.
+            TrialFailed: it failed for another reason.
+        """
+        ledger, family = self.workspace.ledger, configuration.family
+        study = self.study(family, configuration.ground)
+        lane = TriedLane(
+            study=study,
+            space=study.space or Space(),
+            engine=Given(configuration.values),
+            ground=configuration.ground,
+            template=self.workspace.job(family).model_copy(update={"seed": configuration.ground.seed}),
+            total=1,
+            direction=self.workspace.metric.direction,
+            note=note,
+        )
+        Driver(ledger, self.executor, sweep, [lane], self.observer).run()
+        if (found := self.known(configuration)) is None:
+            raise self._failure(study)
+        return found
+
+    def _failure(self, study: Study) -> FactoryError | TrialFailed:
+        failed = [trial for trial in self.workspace.ledger.trials(study.id) if trial.failure and trial.origin == "try"]
+        if not failed or (failure := failed[-1].failure) is None:
+            return TrialFailed("lost", f"{study.family}: the trial was taken over by another process; try again")
+        message = f"{trial_name(study.family, failed[-1].number)} failed ({failure.code}): {failure.message}"
+        return FactoryError(message) if failure.code in THE_USERS else TrialFailed(failure.code, message)
+
+
+def result_of(trial: Trial) -> TrialResult:
+    """Return the result of a complete trial."""
+    if trial.result is None:
+        raise ValueError(f"{trial.name} is {trial.state}, not complete")
+    return trial.result
+
+
+@contextlib.contextmanager
+def open_bench(workspace: Workspace, observer: Observer, runner: str) -> Iterator[Bench]:
+    """Yield a bench, and close its executor."""
+    bench = Bench(workspace, observer, runner)
+    try:
+        yield bench
+    finally:
+        bench.close()
