@@ -120,9 +120,11 @@ def described(workspace: Workspace, executor: Executor, family: FamilyRef, study
     """
     observer.phase(f"describing {family.name}")
     job = workspace.job(family).model_copy(update={"kind": "describe", "job_id": f"describe {family.name}"})
-    space = describe(executor, job).space
-    workspace.ledger.set_space(study.id, space)
-    return space
+    description = describe(executor, job)
+    for notice in description.notices:
+        observer.notice(f"{family.name}: {notice}")
+    workspace.ledger.set_space(study.id, description.space)
+    return description.space
 
 
 def _lane(workspace: Workspace, family: FamilyRef, study: Study, space: Space, budget: Budget) -> Lane:

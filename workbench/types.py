@@ -255,6 +255,8 @@ class Description(Value):
     weights: int = 0
     """Trainable weights of the default model; 0 for estimators."""
     seconds: float = 0.0
+    notices: tuple[str, ...] = ()
+    """What a person should know of it, such as the columns that a feature set made."""
 
 
 class TrialResult(Value):

@@ -112,7 +112,7 @@ class Driver:
             lane.exhausted = True
             return False
         self._running[str(claim.attempt)] = Running(claim, lane, {}, time.monotonic())
-        values = lane.values(claim)
+        values, features = lane.values(claim), lane.template.family.features
         started = TrialStarted(
             sweep=self.sweep,
             study=lane.study.id,
@@ -124,6 +124,7 @@ class Driver:
             code=lane.template.family.code,
             origin=claim.origin,
             note=claim.note,
+            features=features.name if features else "",
         )
         try:
             self.ledger.begin(claim, values, started)

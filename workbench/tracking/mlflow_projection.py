@@ -29,7 +29,7 @@ from workbench.tracking.curves import Curve, curves
 from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_runs import Runs
 from workbench.tracking.mlflow_store import experiment_id, open_client
-from workbench.tracking.naming import clip, flat, param_names
+from workbench.tracking.naming import clip, flat, param_names, without_features
 from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
 from workbench.tracking.receipt import Receipt, write_receipt
@@ -275,7 +275,7 @@ def _origin(sweep: SweepStarted) -> dict[str, str]:
 
 
 def _trial_tags(sweep: SweepStarted, event: TrialStarted | TrialFinished) -> dict[str, str]:
-    trial = {"wb.family": event.family, "wb.trial": trial_name(event.family, event.number)}
+    trial = {"wb.family": without_features(event.family), "wb.trial": trial_name(event.family, event.number)}
     return {"wb.kind": "trial", "wb.sweep": _number(event.sweep), **trial, **_origin(sweep)}
 
 

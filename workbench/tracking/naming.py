@@ -34,15 +34,20 @@ def metric_name(name: str) -> str:
 def param_names(family: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Return values under their shared names, or under ``family.name``.
 
-    Seeds have no names of their own: those of ``lightgbm~seed1`` are lightgbm's.
+    Seeds and feature sets have no names of their own: those of ``lightgbm+v2~seed1`` are lightgbm's.
     """
-    family = family.partition("~")[0]
+    family = without_features(family).partition("~")[0]
     named: dict[str, Scalar] = {}
     for name in sorted(values, key=lambda name: SHARED.get(name) != name):
         shared = SHARED.get(name)
         own = metric_name(f"{family}.{name}")
         named[own if shared is None or shared in named else shared] = values[name]
     return dict(sorted(named.items()))
+
+
+def without_features(family: str) -> str:
+    """Return a family's name without its feature set: ``lightgbm`` of ``lightgbm+v2``."""
+    return re.sub(r"\+[^~]*", "", family)
 
 
 def flat(mapping: Mapping[str, object], prefix: str = "") -> dict[str, str]:
