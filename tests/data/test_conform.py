@@ -141,6 +141,25 @@ def test_unreadable_cells_are_told(changes: dict[str, Any], message: str) -> Non
         conform(table(**changes), SCHEMA, origin="test")
 
 
+def test_every_column_at_fault_is_told_at_once() -> None:
+    changes = {"x": ["1", "two", "2x"], "flag": [1, 0, 2], "when": ["2026-01-01", "soon", None]}
+    with pytest.raises(DataError) as told:
+        conform(table(**changes), SCHEMA, origin="test")
+    text = str(told.value)
+    assert text.startswith("test: 3 columns cannot be used\n")
+    for name, example in (("x", "'two' in row 2"), ("flag", "2 in row 3"), ("when", "'soon' in row 2")):
+        assert any(f"column '{name}'" in line and example in line for line in text.splitlines())
+
+
+def test_not_more_than_ten_columns_at_fault_are_listed() -> None:
+    names = [f"c{number}" for number in range(25)]
+    schema = SCHEMA.model_copy(update={"columns": tuple(Column(name=name, kind="numeric") for name in names)})
+    with pytest.raises(DataError, match="25 columns cannot be used") as told:
+        conform(pd.DataFrame({name: [1.0, np.inf] for name in names}), schema, origin="test")
+    assert len(str(told.value).splitlines()) == 12
+    assert str(told.value).endswith("and 15 more")
+
+
 def test_all_lacking_columns_are_told_at_once() -> None:
     frame = table().rename(columns={"when": "wen"}).drop(columns="x")
     with pytest.raises(DataError, match=r"test lacks 2 columns .*: 'x'; 'when' \(Did you mean 'wen'\?\)"):

@@ -118,7 +118,12 @@ def test_parts_are_not_features() -> None:
         config={"id": "key", "group": "g", "weight": "w", "drop": ["junk"]},
     )
     assert [feature.name for feature in schema.features] == ["base"]
-    assert [c.name for c in schema.columns] == ["base", "key", "g", "w"]
+    assert {c.name: c.cells for c in schema.columns if c.kind == "ignored"} == {
+        "key": "numeric",
+        "g": "numeric",
+        "w": None,
+        "junk": "numeric",
+    }
     assert "'g': not shown to models as it is the group" in notices
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import tempfile
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,25 +14,29 @@ from numpy.typing import NDArray
 from workbench.config.models import ExperimentConfig
 from workbench.data import checks
 from workbench.data.content import array_digest, frame_digest
+from workbench.data.dataset_files import read_about, read_array, read_frame, write_folder
 from workbench.data.identifiers import identifiers
 from workbench.data.labels import encode
+from workbench.data.raw_columns import other_columns, raw_frame
 from workbench.data.readers import read_table
 from workbench.data.schema import conform, infer_schema
 from workbench.errors import DataError
-from workbench.types import Column, Needs, Schema, fingerprint
+from workbench.types import Needs, Schema, fingerprint
 
 Array = NDArray[Any]
-FORMAT = 1
+_ARRAYS = ("y", "weight", "group", "ids", "test_ids")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A training table, and the table to predict if there is one.
 
-    ``features`` and ``test`` are conformed to ``schema``. ``y`` is ``(rows,)``: float64 values or int64 class codes.
-    ``weight`` is float64 and ``group`` int64, both ``(rows,)``. ``ids`` and ``test_ids`` are int64, or text as in the
-    file; ``None`` where the row's position identifies it. Equal keys mean equal content, row order included;
-    ``test_key`` covers the test table's identifiers too, since a submission is made of them.
+    ``features`` and ``test`` are conformed to ``schema``; ``others`` and ``test_others`` are the columns that models
+    ignore and feature sets see (`Column.cells`). ``y`` is ``(rows,)``: float64 values or int64 class codes. ``weight``
+    is float64 and ``group`` int64, both ``(rows,)``. ``ids`` and ``test_ids`` are int64, or text as in the file;
+    ``None`` where the row's position identifies it. The last ``extra`` rows are trained on and never validated; they
+    have no ``ids``. Equal keys mean equal content, row order included; ``test_key`` covers the test table's identifiers
+    too, since a submission is made of them.
     """
 
     schema: Schema
@@ -46,6 +47,9 @@ class Dataset:
     ids: Array | None = None
     test: pd.DataFrame | None = None
     test_ids: Array | None = None
+    others: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_others: pd.DataFrame | None = None
+    extra: int = 0
     key: str = ""
     test_key: str = ""
     notices: tuple[str, ...] = ()
@@ -55,41 +59,31 @@ class Dataset:
         """Rows of the training table."""
         return len(self.y)
 
+    def raw(self, which: Literal["train", "test"]) -> pd.DataFrame:
+        """Return a table as feature sets see it; see `workbench.data.raw_columns.raw_frame`.
+
+        Raises:
+            DataError: there is no test table.
+        """
+        if which == "train":
+            return raw_frame(self.features, self.others, self.schema)
+        if self.test is None or self.test_others is None:
+            raise DataError("the experiment has no test table; name one in data.test")
+        return raw_frame(self.test, self.test_others, self.schema)
+
     def save(self, folder: Path) -> None:
         """Write Parquet, npy and JSON files into ``folder``, all or nothing; a folder that holds the same is left."""
-        if _saved_keys(folder) == (self.key, self.test_key):
-            return
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-            written = Path(temporary) / "dataset"
-            written.mkdir()
-            self._write(written)
-            with contextlib.suppress(FileNotFoundError):
-                folder.rename(Path(temporary) / "replaced")
-            try:
-                written.rename(folder)
-            except OSError:  # another process was faster
-                if _saved_keys(folder) != (self.key, self.test_key):
-                    raise
-
-    def _write(self, folder: Path) -> None:
-        self.features.to_parquet(folder / "features.parquet", engine="pyarrow", index=False)
-        if self.test is not None:
-            self.test.to_parquet(folder / "test.parquet", engine="pyarrow", index=False)
-        for name, array in self._arrays().items():
-            if array is not None:
-                np.save(folder / f"{name}.npy", array.astype(str) if array.dtype == object else array, False)
         about = {
-            "format": FORMAT,
             "key": self.key,
             "test_key": self.test_key,
+            "extra": self.extra,
+            "rows": [self.rows, 0 if self.test is None else len(self.test)],
             "schema": self.schema.model_dump(mode="json"),
             "notices": list(self.notices),
         }
-        (folder / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
-
-    def _arrays(self) -> dict[str, Array | None]:
-        return {"y": self.y, "weight": self.weight, "group": self.group, "ids": self.ids, "test_ids": self.test_ids}
+        frames = {"features": self.features, "others": self.others, "test": self.test, "test_others": self.test_others}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        write_folder(folder, about, frames, arrays)
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -98,30 +92,27 @@ class Dataset:
         Raises:
             DataError: the folder holds no data set, or one of another format.
         """
-        file = folder / "dataset.json"
-        if not file.is_file():
-            raise DataError(f"{folder} holds no data set: {file.name} is absent")
-        about = json.loads(file.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise DataError(f"{file} has format {about['format']}, expected {FORMAT}; remove the folder to rewrite it")
+        about = read_about(folder)
         schema = Schema.model_validate(about["schema"])
-        y = _load(folder, "y")
-        if y is None:
+        others = [column for column in schema.columns if column.cells is not None]
+        rows, test_rows = about["rows"]
+        frames: dict[str, Any] = {
+            "features": read_frame(folder, "features", schema.features, rows),
+            "others": read_frame(folder, "others", others, rows),
+        }
+        if test_rows:
+            frames["test"] = read_frame(folder, "test", schema.features, test_rows)
+            frames["test_others"] = read_frame(folder, "test_others", others, test_rows)
+        arrays: dict[str, Any] = {name: read_array(folder, name) for name in _ARRAYS}
+        if arrays["y"] is None:
             raise DataError(f"{folder} is not whole: y.npy is absent; remove the folder to rewrite it")
-        test = folder / "test.parquet"
-        return cls(
-            schema=schema,
-            features=_read_features(folder / "features.parquet", schema),
-            y=y,
-            weight=_load(folder, "weight"),
-            group=_load(folder, "group"),
-            ids=_load(folder, "ids"),
-            test=_read_features(test, schema) if test.is_file() else None,
-            test_ids=_load(folder, "test_ids"),
-            key=about["key"],
-            test_key=about["test_key"],
-            notices=tuple(about["notices"]),
-        )
+        about = {
+            "key": about["key"],
+            "test_key": about["test_key"],
+            "extra": about["extra"],
+            "notices": tuple(about["notices"]),
+        }
+        return cls(schema=schema, **frames, **arrays, **about)
 
 
 def load_dataset(config: ExperimentConfig, root: Path, metric_needs: Needs) -> Dataset:
@@ -152,9 +143,12 @@ def build_dataset(
     weight = None if data.weight is None else _weights(train[data.weight], origin)
     group = None if data.group is None else _groups(train[data.group], origin)
     ids = None if data.id is None else identifiers(train[data.id], origin=origin)
+    if test is not None:
+        test = test.rename(columns=str).reset_index(drop=True)
     tested, test_ids = (None, None) if test is None else _test_part(config, test, schema)
+    seen = other_columns(train, test, schema)
     return Dataset(
-        schema=schema,
+        schema=seen.schema,
         features=features,
         y=y,
         weight=weight,
@@ -162,26 +156,27 @@ def build_dataset(
         ids=ids,
         test=tested,
         test_ids=test_ids,
-        key=content_key(schema, features, y, weight, group),
-        test_key="" if tested is None else _test_key(tested, test_ids),
-        notices=notices,
+        others=seen.train,
+        test_others=seen.test,
+        key=_content_key(seen.schema, (features, seen.train), (y, weight, group)),
+        test_key="" if tested is None or seen.test is None else _test_key((tested, seen.test), test_ids),
+        notices=(*notices, *seen.notices),
     )
 
 
-def content_key(schema: Schema, features: pd.DataFrame, y: Array, weight: Array | None, group: Array | None) -> str:
+def _content_key(schema: Schema, frames: Iterable[pd.DataFrame], arrays: Iterable[Array | None]) -> str:
     """Return the key of a training table's content: 16 hexadecimal digits."""
-    arrays = [array_digest(y), array_digest(weight), array_digest(group)]
-    return fingerprint("train", schema.model_dump(mode="json"), frame_digest(features), *arrays)
+    parts = [*(frame_digest(frame) for frame in frames), *(array_digest(array) for array in arrays)]
+    return fingerprint("train", schema.model_dump(mode="json"), *parts)
 
 
-def _test_key(test: pd.DataFrame, ids: Array | None) -> str:
+def _test_key(frames: Iterable[pd.DataFrame], ids: Array | None) -> str:
     text = ids.astype(str) if ids is not None and ids.dtype == object else ids
-    return fingerprint("test", frame_digest(test), array_digest(text))
+    return fingerprint("test", *(frame_digest(frame) for frame in frames), array_digest(text))
 
 
 def _test_part(config: ExperimentConfig, test: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Array | None]:
     origin = f"test table {config.data.test.name}" if config.data.test is not None else "test table"
-    test = test.rename(columns=str).reset_index(drop=True)
     checks.check_test(test, config.data, origin=origin)
     ids = None if config.data.id is None else identifiers(test[config.data.id], origin=origin)
     return conform(test, schema, origin=origin), ids
@@ -197,34 +192,3 @@ def _groups(column: pd.Series[Any], origin: str) -> Array:
     checks.check_groups(column, origin=origin)
     codes, _ = pd.factorize(column)
     return codes.astype(np.int64)
-
-
-def _saved_keys(folder: Path) -> tuple[str, str] | None:
-    try:
-        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        return (about["key"], about["test_key"]) if about["format"] == FORMAT else None
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _load(folder: Path, name: str) -> Array | None:
-    file = folder / f"{name}.npy"
-    if not file.is_file():
-        return None
-    array: Array = np.load(file, allow_pickle=False)
-    return array.astype(object) if array.dtype.kind == "U" else array
-
-
-def _read_features(file: Path, schema: Schema) -> pd.DataFrame:
-    frame = pd.read_parquet(file, engine="pyarrow")
-    columns = {column.name: _restored(frame[column.name], column) for column in schema.features}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
-
-
-def _restored(stored: pd.Series[Any], column: Column) -> pd.Series[Any]:
-    """Give a column the type that `workbench.data.schema.conform` gave it; Parquet brings text back as ``str``."""
-    if column.kind == "categorical":
-        values = stored.to_numpy(dtype=object, copy=True)
-        values[stored.isna().to_numpy()] = None
-        return pd.Series(values).astype(object)
-    return stored.astype("datetime64[us]") if column.kind == "datetime" else stored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import pandas as pd
 
 from workbench.config.models import DataConfig
 from workbench.data import cells
-from workbench.data.conform import as_series, check_plain, conform, typed
+from workbench.data.conform import ColumnFault, as_series, check_plain, conform, each_column, read_column
 from workbench.data.labels import class_labels, infer_task
 from workbench.errors import DataError, nearest
 from workbench.types import Column, ColumnKind, Needs, Schema, Task
 
-__all__ = ["conform", "infer_kind", "infer_schema"]
+__all__ = ["conform", "describe_column", "infer_kind", "infer_schema"]
 
 ORIGIN = "training table"
 TEXT_SHARE = 0.9
@@ -38,14 +38,16 @@ class _Finding:
 
 
 def infer_schema(
-    train: pd.DataFrame, config: DataConfig, *, task: Task | None, metric_needs: Needs
+    train: pd.DataFrame, config: DataConfig, *, task: Task | None, metric_needs: Needs, hidden: Collection[str] = ()
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema of a training table; return it with notices for the user.
 
     Kinds: ``boolean`` (booleans, or text true/false/yes/no; numbers 0 and 1 stay numeric), ``numeric`` (numbers, or
     text of which every cell is a number), ``datetime`` (dates, or text in ISO 8601), ``categorical`` (other text) and
-    ``ignored`` (constant or empty columns, free text, identifiers, the group and the weight). ``config.columns``
-    corrects them. The target has to be there (see `workbench.data.checks`); the table needs rows.
+    ``ignored`` (constant or empty columns, free text, identifiers, the group, the weight, and what ``config.drop``
+    names). ``config.columns`` corrects them. Ignored columns keep what their cells are, for feature sets; not so the
+    weight and ``hidden`` columns, which nobody sees. The target has to be there (see `workbench.data.checks`); the
+    table needs rows.
 
     Raises:
         DataError: ``config`` names an unknown column, a correction does not fit a column's cells, target, metric and
@@ -53,11 +55,20 @@ def infer_schema(
     """
     train = train.rename(columns=str)
     _check_config(train, config)
-    roles = {config.id: "id", config.group: "group", config.weight: "weight"}
-    findings = []
-    for name in train.columns:
-        if name != config.target and name not in config.drop:
-            findings.append(_find(train[name], name, config.columns.get(name), roles.get(name)))
+    roles: dict[str | None, str] = {config.id: "id", config.group: "group", config.weight: "weight"}
+    roles |= dict.fromkeys(hidden, "fold")
+    found = each_column(
+        (name for name in train.columns if name != config.target),
+        lambda name: _find(
+            train[name],
+            name,
+            "ignored" if name in config.drop else config.columns.get(name),
+            roles.get(name),
+            hidden=name in hidden,
+        ),
+        origin=ORIGIN,
+    )
+    findings = list(found.values())
     if all(finding.column.kind == "ignored" for finding in findings):
         raise DataError(f"no feature column is left: {'; '.join(_notices(findings)) or 'the table has only a target'}")
     target = train[config.target]
@@ -105,25 +116,50 @@ def _check_config(train: pd.DataFrame, config: DataConfig) -> None:
         raise DataError(f"data.columns names the id '{config.id}', which models never see; remove it from one of them")
 
 
-def _find(column: pd.Series[Any], name: str, corrected: ColumnKind | None, role: str | None) -> _Finding:
+def describe_column(column: pd.Series[Any], name: str, kind: ColumnKind) -> Column:
+    """Return what a schema says of a column of a kind; ``ignored`` where there is nothing to learn from it.
+
+    Raises:
+        DataError: the cells cannot be read as that kind.
+    """
+    cleaned = _cleaned(column, name, kind)
+    if _useless(column, cleaned, name, kind):
+        return Column(name=name, kind="ignored", cells=kind)
+    return _described(cleaned, name, kind)
+
+
+def _find(
+    column: pd.Series[Any], name: str, corrected: ColumnKind | None, role: str | None, *, hidden: bool
+) -> _Finding:
+    if role is not None and (hidden or corrected is None):
+        seen = role in ("id", "group")
+        ignored = Column(name=name, kind="ignored", cells=_cells(column, name) if seen else None)
+        return _Finding(ignored, f"not shown to models as it is the {role}")
     if corrected == "ignored":
-        return _Finding(Column(name=name, kind="ignored"))
+        return _Finding(Column(name=name, kind="ignored", cells=_cells(column, name)))
     if corrected is not None:
         return _Finding(_described(_cleaned(column, name, corrected), name, corrected))
-    if role is not None:
-        return _Finding(Column(name=name, kind="ignored"), f"not shown to models as it is the {role}")
-    check_plain(column, name, ORIGIN)
+    check_plain(column, name)
     kind = infer_kind(column)
     cleaned = _cleaned(column, name, kind)
     reason = _useless(column, cleaned, name, kind)
     if reason:
-        return _Finding(Column(name=name, kind="ignored"), reason)
+        return _Finding(Column(name=name, kind="ignored", cells=kind), reason)
     doubt = _doubt(column) if kind == "categorical" and not isinstance(column.dtype, pd.CategoricalDtype) else ""
     return _Finding(_described(cleaned, name, kind), doubt)
 
 
+def _cells(column: pd.Series[Any], name: str) -> ColumnKind | None:
+    """Return what an ignored column's cells are; ``None`` for what no kind can hold."""
+    try:
+        check_plain(column, name)
+    except ColumnFault:
+        return None
+    return infer_kind(column)
+
+
 def _cleaned(column: pd.Series[Any], name: str, kind: ColumnKind) -> pd.Series[Any]:
-    return pd.Series(as_series(typed(column, kind, name=name, origin=ORIGIN)))
+    return pd.Series(as_series(read_column(column, kind, name)))
 
 
 def _described(cleaned: pd.Series[Any], name: str, kind: ColumnKind) -> Column:
