@@ -68,6 +68,10 @@ BUILT_INS: dict[Group, dict[str, str]] = {
     "preparations": {
         "scaled": "workbench.data.preparation:ScaledPreparation",
         "native": "workbench.data.preparation:NativePreparation",
+        "one_hot": "workbench.data.preparation:OneHotPreparation",
+        "ordinal": "workbench.data.preparation:OrdinalPreparation",
+        "quantile": "workbench.data.preparation:QuantilePreparation",
+        "target": "workbench.data.preparation:TargetPreparation",
     },
 }
 

@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench import registry
-from workbench.data.preparation import NativePreparation, Prepared, ScaledPreparation
+from workbench.data.category_encodings import MOST_ONE_HOT, WIDEST
+from workbench.data.preparation import (
+    JoinedPreparation,
+    NativePreparation,
+    OneHotPreparation,
+    OrdinalPreparation,
+    Prepared,
+    QuantilePreparation,
+    ScaledPreparation,
+    TargetPreparation,
+)
+from workbench.data.quantiles import MOST_LANDMARKS, NormalQuantiles
 from workbench.data.scaler import RobustScaler
 from workbench.data.schema import conform
 from workbench.data.vocabulary import MOST_CODES, Vocabulary, code_size
@@ -42,9 +53,16 @@ CELLS = {
     "place": st.sampled_from([None, "here", "there"]),
 }
 ROWS = st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=12)
-PREPARATIONS = [ScaledPreparation, NativePreparation]
-every_preparation = pytest.mark.parametrize("kind", PREPARATIONS)
-Kind = type[ScaledPreparation] | type[NativePreparation]
+PREPARATIONS = {
+    "scaled": ScaledPreparation,
+    "native": NativePreparation,
+    "one_hot": OneHotPreparation,
+    "ordinal": OrdinalPreparation,
+    "quantile": QuantilePreparation,
+    "target": TargetPreparation,
+}
+every_preparation = pytest.mark.parametrize("kind", PREPARATIONS.values(), ids=PREPARATIONS)
+Kind = type[JoinedPreparation]
 
 
 def conformed(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -59,7 +77,7 @@ def equal(left: Prepared, right: Prepared) -> None:
 
 @every_preparation
 @given(train=ROWS, rows=ROWS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 def test_rows_transformed_alone_are_bit_for_bit_those_of_the_table(kind: Kind, train: Any, rows: Any) -> None:
     preparation = kind(SCHEMA)
     preparation.fit_transform(conformed(train), np.zeros(len(train)))
@@ -71,7 +89,7 @@ def test_rows_transformed_alone_are_bit_for_bit_those_of_the_table(kind: Kind, t
 
 @every_preparation
 @given(rows=ROWS, others=ROWS, data=st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 def test_validation_rows_move_nothing_that_is_fitted(kind: Kind, rows: Any, others: Any, data: Any) -> None:
     validated = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     train = np.flatnonzero(~np.array(validated))
@@ -89,7 +107,7 @@ def test_validation_rows_move_nothing_that_is_fitted(kind: Kind, rows: Any, othe
 
 @every_preparation
 @given(train=ROWS, rows=ROWS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 def test_the_state_survives_json(kind: Kind, train: Any, rows: Any) -> None:
     preparation = kind(SCHEMA)
     preparation.fit_transform(conformed(train), np.zeros(len(train)))
@@ -99,7 +117,7 @@ def test_the_state_survives_json(kind: Kind, train: Any, rows: Any) -> None:
 
 @every_preparation
 @given(train=ROWS, rows=ROWS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 def test_widths_and_sizes_are_the_schemas_whatever_the_fold(kind: Kind, train: Any, rows: Any) -> None:
     preparation = kind(SCHEMA)
     inputs = preparation.inputs
@@ -114,11 +132,11 @@ def test_widths_and_sizes_are_the_schemas_whatever_the_fold(kind: Kind, train: A
         assert (prepared.categorical >= 0).all()
         assert (prepared.categorical < np.array(inputs.sizes)).all()
         assert not np.isinf(prepared.numeric).any()
-    assert inputs.sizes == (5, 3)
+    assert inputs.sizes == ((5, 3) if inputs.categorical else ())
 
 
 @given(train=ROWS, rows=ROWS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 def test_scaled_numbers_have_no_gaps_and_are_small(train: Any, rows: Any) -> None:
     preparation = ScaledPreparation(SCHEMA)
     preparation.fit_transform(conformed(train), np.zeros(len(train)))
@@ -204,6 +222,89 @@ def test_rare_categories_share_code_0() -> None:
     assert codes[2000] == 0
 
 
+def test_ordinal_numbers_are_plain_and_their_gaps_the_median() -> None:
+    preparation = OrdinalPreparation(SCHEMA)
+    prepared = preparation.fit_transform(table(), np.zeros(4))
+    columns = dict(zip(preparation.inputs.numeric, prepared.numeric.T, strict=True))
+    np.testing.assert_array_equal(columns["a"], [1.0, 3.0, 3.0, 5.0])
+    np.testing.assert_array_equal(columns["a (missing)"], [0.0, 1.0, 0.0, 0.0])
+
+
+def test_one_hot_columns_go_by_frequency_and_pool_the_rest() -> None:
+    preparation = OneHotPreparation(SCHEMA)
+    prepared = preparation.fit_transform(table(), np.zeros(4))
+    columns = dict(zip(preparation.inputs.numeric, prepared.numeric.T, strict=True))
+    np.testing.assert_array_equal(columns["kind#1"], [1.0, 0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(columns["place#0"], [0.0, 1.0, 0.0, 0.0])
+    assert [name for name in columns if name.startswith("kind")] == [f"kind#{code}" for code in range(5)]
+    assert prepared.categorical.shape == (4, 0)
+
+
+def test_quantiles_are_normal_and_ties_share_their_mean_rank() -> None:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.lognormal(sigma=3, size=2000), np.r_[np.zeros(1500), np.ones(500)]])
+    quantiles = NormalQuantiles.fit(values)
+    scores = quantiles.transform(values)
+    assert abs(scores[:, 0].mean()) < 0.01
+    assert abs(scores[:, 0].std() - 1) < 0.02
+    assert len(quantiles.values[0]) == MOST_LANDMARKS
+    # ranks 0.375 and 0.875
+    np.testing.assert_allclose(np.unique(scores[:, 1]), [-0.31864, 1.15035], atol=1e-5)
+    np.testing.assert_array_equal(quantiles.transform(np.array([[np.nan, 9.0]]))[0], [0.0, scores[:, 1].max()])
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
+def test_quantiles_keep_the_order(values: list[float]) -> None:
+    column = np.sort(np.array(values))[:, None]
+    assert (np.diff(NormalQuantiles.fit(column).transform(column)[:, 0]) >= 0).all()
+
+
+def targets(task: str, rows: int) -> tuple[Schema, pd.DataFrame, Any]:
+    names = np.random.default_rng(0).choice(["p", "q", "r"], rows)
+    y = np.where(names == "p", 1, 0) if task != "regression" else np.where(names == "p", 7.0, 3.0)
+    classes = {"binary": ("n", "y"), "multiclass": ("n", "y", "z"), "regression": ()}[task]
+    column = Column(name="kind", kind="categorical", size=3)
+    schema = Schema(columns=(column,), target="y", task=task, classes=classes)
+    return schema, pd.DataFrame({"kind": pd.Series(names, dtype=object)}), y
+
+
+@pytest.mark.parametrize(("task", "width"), [("binary", 1), ("multiclass", 3), ("regression", 1)])
+def test_target_encoding_is_the_smoothed_mean(task: str, width: int) -> None:
+    schema, frame, y = targets(task, 600)
+    preparation = TargetPreparation(schema)
+    trained = preparation.fit_transform(frame, y).numeric
+    rows = preparation.transform(pd.DataFrame({"kind": pd.Series(["p", "q", "never", None], dtype=object)})).numeric
+    assert trained.shape == (600, width)
+    yes = rows[:, -2 if task == "multiclass" else 0]
+    assert yes[0] - yes[1] > 0.8
+    assert yes[2] == yes[3] == pytest.approx(0.0 if task == "regression" else y.mean())
+    if task == "multiclass":
+        np.testing.assert_allclose(rows.sum(axis=1), 1)
+
+
+def test_target_encoding_of_noise_tells_a_training_row_nothing_of_its_own_target() -> None:
+    rng = np.random.default_rng(0)
+    schema = Schema(columns=(Column(name="kind", kind="categorical", size=500),), target="y", task="regression")
+    frame = pd.DataFrame({"kind": pd.Series(rng.integers(0, 500, 1000).astype(str), dtype=object)})
+    y = rng.normal(size=1000)
+    preparation = TargetPreparation(schema)
+    assert abs(np.corrcoef(preparation.fit_transform(frame, y).numeric[:, 0], y)[0, 1]) < 0.1
+    assert np.corrcoef(preparation.transform(frame).numeric[:, 0], y)[0, 1] > 0.4
+
+
+@pytest.mark.parametrize("kind", [OneHotPreparation, TargetPreparation])
+def test_a_hundred_thousand_categories_do_not_explode(kind: Kind) -> None:
+    columns = tuple(Column(name=f"c{i}", kind="categorical", size=100_000) for i in range(10))
+    classes = tuple(f"k{i}" for i in range(100))
+    schema = Schema(columns=columns, target="y", task="multiclass", classes=classes)
+    cells = pd.Series([f"v{i}" for i in range(50)], dtype=object)
+    preparation = kind(schema)
+    prepared = preparation.fit_transform(pd.DataFrame({c.name: cells for c in columns}), np.arange(50))
+    assert prepared.numeric.shape[1] == len(preparation.inputs.numeric) <= WIDEST
+    one = OneHotPreparation(Schema(columns=columns[:1], target="y", task="binary", classes=("a", "b")))
+    assert len(one.inputs.numeric) == MOST_ONE_HOT
+
+
 @every_preparation
 def test_nothing_is_transformed_before_it_is_fitted(kind: Kind) -> None:
     with pytest.raises(WorkbenchError, match="has to be fitted"):
@@ -212,7 +313,7 @@ def test_nothing_is_transformed_before_it_is_fitted(kind: Kind) -> None:
         kind(SCHEMA).state()
 
 
-@pytest.mark.parametrize(("name", "kind"), [("scaled", ScaledPreparation), ("native", NativePreparation)])
+@pytest.mark.parametrize(("name", "kind"), PREPARATIONS.items())
 def test_the_registry_knows_them(name: str, kind: Kind) -> None:
     assert registry.resolve("preparations", name) is kind
 

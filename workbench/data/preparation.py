@@ -2,46 +2,37 @@
 
 Widths come from the schema, and so from the whole training table; statistics and codes are fitted in the fold. A
 fitted preparation treats each row alone: rows transformed one at a time are bit for bit those of the whole table.
+A built-in preparation is two encodings side by side: one of the numbers, one of the categories.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.data import raw_features as raw
-from workbench.data.scaler import RobustScaler
-from workbench.data.vocabulary import Vocabulary, code_size
+from workbench.data.category_encodings import Codes, OneHot
+from workbench.data.number_encodings import ImputedNumbers, QuantileNumbers, RawNumbers, ScaledNumbers
+from workbench.data.prepared import Prepared
+from workbench.data.target_encoding import TargetEncoding
 from workbench.errors import WorkbenchError
-from workbench.types import Column, InputSchema, Schema
+from workbench.types import InputSchema, Schema
+
+__all__ = [
+    "JoinedPreparation",
+    "NativePreparation",
+    "OneHotPreparation",
+    "OrdinalPreparation",
+    "Preparation",
+    "Prepared",
+    "QuantilePreparation",
+    "ScaledPreparation",
+    "TargetPreparation",
+]
 
 Array = NDArray[Any]
-Index = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Rows as models take them: ``numeric`` float64 ``(rows, p)``, ``categorical`` int32 ``(rows, q)``."""
-
-    numeric: NDArray[np.float64]
-    categorical: NDArray[np.int32]
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.numeric)
-
-    def matrix(self) -> NDArray[np.float64]:
-        """Return all columns as float64 ``(rows, p + q)``, numbers first."""
-        return np.hstack([self.numeric, self.categorical], dtype=np.float64)
-
-    def take(self, index: Index) -> Prepared:
-        """Return the rows at ``index``."""
-        return Prepared(self.numeric[index], self.categorical[index])
 
 
 class Preparation(Protocol):
@@ -65,125 +56,85 @@ class Preparation(Protocol):
         """Return the preparation that gave ``state``."""
 
 
-class ScaledPreparation:
-    """For networks and linear models: robust-scaled numbers without gaps, and category codes.
+class JoinedPreparation:
+    """Encodings of some of the columns side by side; each is a preparation, and their states share no key."""
 
-    Numbers and the parts of dates are scaled (`workbench.data.scaler.RobustScaler`); booleans become -0.5 and 0.5, or
-    0 where missing; a column that had gaps in the whole training table gets a further column of 0 and 1 that marks
-    them; categories become codes (`workbench.data.vocabulary.Vocabulary`).
-    """
+    encodings: ClassVar[tuple[type[Any], ...]]
+    """Types of the encodings, which are made from a schema."""
 
     def __init__(self, schema: Schema) -> None:
         """Take the widths from a schema; nothing is fitted yet."""
-        self._schema = schema
-        self._scaler: RobustScaler | None = None
-        self._vocabularies: tuple[Vocabulary, ...] = ()
+        self._parts: tuple[Preparation, ...] = tuple(encoding(schema) for encoding in self.encodings)
+        self._fitted = False
 
     @property
     def inputs(self) -> InputSchema:
         """Names and sizes of the columns, from the schema alone."""
-        indicators = tuple(f"{name} (missing)" for name in raw.gap_names(self._schema))
-        return _inputs(self._schema, raw.number_names(self._schema) + raw.boolean_names(self._schema) + indicators)
+        parts = [part.inputs for part in self._parts]
+        return InputSchema(
+            numeric=tuple(name for part in parts for name in part.numeric),
+            categorical=tuple(name for part in parts for name in part.categorical),
+            sizes=tuple(size for part in parts for size in part.sizes),
+        )
 
-    def fit_transform(self, frame: pd.DataFrame, y: Array) -> Prepared:  # noqa: ARG002 - the contract of preparations
-        """Fit on a conformed table and return it prepared; ``y`` is not looked at."""
-        self._scaler = RobustScaler.fit(raw.numbers(frame, self._schema))
-        self._vocabularies = _fit_vocabularies(frame, self._schema)
-        return self.transform(frame)
+    def fit_transform(self, frame: pd.DataFrame, y: Array) -> Prepared:
+        """Fit on a conformed table and ``y`` ``(rows,)``; return the table prepared."""
+        prepared = Prepared.joined([part.fit_transform(frame, y) for part in self._parts])
+        self._fitted = True
+        return prepared
 
     def transform(self, frame: pd.DataFrame) -> Prepared:
         """Prepare a conformed table by what was fitted."""
-        if self._scaler is None:
-            raise WorkbenchError("a ScaledPreparation has to be fitted before it transforms")
-        scaled = self._scaler.transform(raw.numbers(frame, self._schema))
-        centred = np.nan_to_num(raw.booleans(frame, self._schema) - 0.5, nan=0.0)
-        numeric = np.hstack([scaled, centred, raw.gaps(frame, self._schema)])
-        return Prepared(numeric, _codes(frame, self._schema, self._vocabularies))
+        if not self._fitted:
+            raise WorkbenchError(f"a {type(self).__name__} has to be fitted before it transforms")
+        return Prepared.joined([part.transform(frame) for part in self._parts])
 
     def state(self) -> dict[str, Any]:
         """Return what was fitted, as JSON types."""
-        if self._scaler is None:
-            raise WorkbenchError("a ScaledPreparation has no state before it is fitted")
-        return {
-            "center": list(self._scaler.center),
-            "scale": list(self._scaler.scale),
-            "categories": [list(vocabulary.categories) for vocabulary in self._vocabularies],
-        }
+        if not self._fitted:
+            raise WorkbenchError(f"a {type(self).__name__} has no state before it is fitted")
+        return {key: value for part in self._parts for key, value in part.state().items()}
 
     @classmethod
     def from_state(cls, schema: Schema, state: Mapping[str, Any]) -> Self:
         """Return the preparation that gave ``state``."""
         preparation = cls(schema)
-        preparation._scaler = RobustScaler(tuple(state["center"]), tuple(state["scale"]))
-        preparation._vocabularies = _vocabularies(state)
+        preparation._parts = tuple(encoding.from_state(schema, state) for encoding in cls.encodings)
+        preparation._fitted = True
         return preparation
 
 
-class NativePreparation:
-    """For boosted trees: numbers as they are, NaN where missing, and category codes.
+class ScaledPreparation(JoinedPreparation):
+    """``scaled``, for networks: numbers scaled robustly and clipped smoothly, gaps marked; codes of categories."""
 
-    Dates become the same parts as in `ScaledPreparation`, booleans 0 and 1.
-    """
-
-    def __init__(self, schema: Schema) -> None:
-        """Take the widths from a schema; nothing is fitted yet."""
-        self._schema = schema
-        self._vocabularies: tuple[Vocabulary, ...] | None = None
-
-    @property
-    def inputs(self) -> InputSchema:
-        """Names and sizes of the columns, from the schema alone."""
-        return _inputs(self._schema, raw.number_names(self._schema) + raw.boolean_names(self._schema))
-
-    def fit_transform(self, frame: pd.DataFrame, y: Array) -> Prepared:  # noqa: ARG002 - the contract of preparations
-        """Fit on a conformed table and return it prepared; ``y`` is not looked at."""
-        self._vocabularies = _fit_vocabularies(frame, self._schema)
-        return self.transform(frame)
-
-    def transform(self, frame: pd.DataFrame) -> Prepared:
-        """Prepare a conformed table by what was fitted."""
-        if self._vocabularies is None:
-            raise WorkbenchError("a NativePreparation has to be fitted before it transforms")
-        numeric = np.hstack([raw.numbers(frame, self._schema), raw.booleans(frame, self._schema)])
-        return Prepared(numeric, _codes(frame, self._schema, self._vocabularies))
-
-    def state(self) -> dict[str, Any]:
-        """Return what was fitted, as JSON types."""
-        if self._vocabularies is None:
-            raise WorkbenchError("a NativePreparation has no state before it is fitted")
-        return {"categories": [list(vocabulary.categories) for vocabulary in self._vocabularies]}
-
-    @classmethod
-    def from_state(cls, schema: Schema, state: Mapping[str, Any]) -> Self:
-        """Return the preparation that gave ``state``."""
-        preparation = cls(schema)
-        preparation._vocabularies = _vocabularies(state)
-        return preparation
+    encodings = (ScaledNumbers, Codes)
 
 
-def _categorical(schema: Schema) -> tuple[Column, ...]:
-    return tuple(column for column in schema.features if column.kind == "categorical")
+class NativePreparation(JoinedPreparation):
+    """``native``, for boosted trees: numbers as they are, NaN where missing; codes of categories."""
+
+    encodings = (RawNumbers, Codes)
 
 
-def _inputs(schema: Schema, numeric: tuple[str, ...]) -> InputSchema:
-    columns = _categorical(schema)
-    return InputSchema(
-        numeric=numeric,
-        categorical=tuple(column.name for column in columns),
-        sizes=tuple(code_size(column.size) for column in columns),
-    )
+class OneHotPreparation(JoinedPreparation):
+    """``one_hot``, for linear models and distances: numbers as in ``scaled``; a column for each frequent category."""
+
+    encodings = (ScaledNumbers, OneHot)
 
 
-def _fit_vocabularies(frame: pd.DataFrame, schema: Schema) -> tuple[Vocabulary, ...]:
-    return tuple(Vocabulary.fit(frame[column.name], code_size(column.size)) for column in _categorical(schema))
+class OrdinalPreparation(JoinedPreparation):
+    """``ordinal``, for trees that know no gaps: medians in gaps, which are marked; codes of categories."""
+
+    encodings = (ImputedNumbers, Codes)
 
 
-def _vocabularies(state: Mapping[str, Any]) -> tuple[Vocabulary, ...]:
-    return tuple(Vocabulary(tuple(categories)) for categories in state["categories"])
+class QuantilePreparation(JoinedPreparation):
+    """``quantile``, for networks: numbers as normal quantiles, gaps marked; codes of categories."""
+
+    encodings = (QuantileNumbers, Codes)
 
 
-def _codes(frame: pd.DataFrame, schema: Schema, vocabularies: tuple[Vocabulary, ...]) -> NDArray[np.int32]:
-    codes = np.empty((len(frame), len(vocabularies)), dtype=np.int32)
-    for index, (column, vocabulary) in enumerate(zip(_categorical(schema), vocabularies, strict=True)):
-        codes[:, index] = vocabulary.transform(frame[column.name])
-    return codes
+class TargetPreparation(JoinedPreparation):
+    """``target``, for categories of many values: medians in gaps, which are marked; the target's mean by category."""
+
+    encodings = (ImputedNumbers, TargetEncoding)

@@ -1,4 +1,4 @@
-"""What both preparations start from: a conformed table as numbers and categories, nothing fitted yet."""
+"""What every preparation starts from: a conformed table as numbers and categories, nothing fitted yet."""
 
 from __future__ import annotations
 

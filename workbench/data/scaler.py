@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class RobustScaler:
     scale: tuple[float, ...]
 
     @classmethod
-    def fit(cls, values: Array) -> RobustScaler:
+    def fit(cls, values: Array) -> Self:
         """Fit on float64 ``(rows, columns)`` with NaN where missing."""
         fitted = [_center_and_scale(column) for column in np.ascontiguousarray(values.T)]
         return cls(tuple(center for center, _ in fitted), tuple(scale for _, scale in fitted))
@@ -44,6 +45,15 @@ class RobustScaler:
         scaled /= root
         scaled[np.isnan(scaled)] = 0.0
         return scaled
+
+    def state(self) -> dict[str, Any]:
+        """Return what was fitted, as JSON types."""
+        return {"center": list(self.center), "scale": list(self.scale)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the scaler that gave ``state``."""
+        return cls(tuple(state["center"]), tuple(state["scale"]))
 
 
 def _center_and_scale(column: Array) -> tuple[float, float]:
