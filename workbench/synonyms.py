@@ -1,6 +1,6 @@
 """What people call things elsewhere, so that a message can say what they are called here.
 
-It only helps a message: a thing has one name in configurations, ledgers and MLflow.
+It only helps messages and `workbench init`: a thing has one name in configurations, ledgers and MLflow.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ METRICS = {
 """Names of scikit-learn, Keras, the boosters and competitions, in lower case without ``neg_`` and ``_score``."""
 
 
-def suggestion(name: str, known: Collection[str]) -> str:
-    """Return `` Did you mean 'x'?`` for a name that is not known: by what it is called elsewhere, else the closest.
+def called_here(name: str, known: Collection[str]) -> str | None:
+    """Return which of ``known`` a name means, whatever its case, punctuation and origin; ``None`` if none is certain.
 
     ``known`` may hold patterns such as ``map_at_<K>``.
     """
@@ -64,5 +64,11 @@ def suggestion(name: str, known: Collection[str]) -> str:
     for attempt in (plain, plain.removesuffix("_score"), plain.removesuffix("_loss")):
         found = METRICS.get(attempt, attempt)
         if found in known or any("<" in entry and found.startswith(entry.partition("<")[0]) for entry in known):
-            return f" Did you mean '{found}'?"
-    return nearest(name, known)
+            return found
+    return None
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """Return `` Did you mean 'x'?`` for a name that is not known: by what it is called elsewhere, else the closest."""
+    found = called_here(name, known)
+    return nearest(name, known) if found is None else f" Did you mean '{found}'?"

@@ -50,6 +50,8 @@ def _statements(data: Dataset, ranked: list[Column]) -> Iterator[str]:
     numeric = [column.name for column in ranked if column.kind == "numeric"]
     many = [name for name in numeric if data.features[name].nunique() > MANY_VALUES]
     categories = [column.name for column in ranked if column.kind == "categorical"]
+    if any(column.missing for column in ranked):
+        yield 'frame["cells missing"] = frame.isna().sum(axis=1).astype("float64")'
     if len(many) >= 2:
         yield _ratio(many[0], many[1])
     elif len(categories) >= 2:
@@ -58,11 +60,9 @@ def _statements(data: Dataset, ranked: list[Column]) -> Iterator[str]:
     for column in data.schema.columns:
         if column.kind == "datetime":
             yield f'frame[{_quoted(f"{column.name} hour")}] = frame[{_quoted(column.name)}].dt.hour.astype("float64")'
-        if column.kind == "ignored" and column.cells == "categorical" and column.size == 0:
+        if column.cells == "categorical" and data.others[column.name].nunique() > MANY_VALUES:
             cells = f"frame[{_quoted(column.name)}]"
             yield f'frame[{_quoted(f"{column.name} length")}] = {cells}.str.len().astype("float64")'
-    if any(column.missing for column in ranked):
-        yield 'frame["cells missing"] = frame.isna().sum(axis=1).astype("float64")'
     if len(many) < 2 and len(categories) < 2 and len(numeric) >= 2:
         first, second = (f"frame[{_quoted(name)}]" for name in numeric[:2])
         yield f"frame[{_quoted(f'{numeric[0]} plus {numeric[1]}')}] = {first} + {second}"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from workbench.data import Dataset
 from workbench.scaffold.inference import Finding, Inference
 from workbench.scaffold.strength import NAMES
+from workbench.types import ColumnKind
 
+KINDS = get_args(ColumnKind)
 STRONGEST = 5
-FEW = 12
+FEW = 20
+"""Whole numbers from 1 up with no more distinct values may be codes; counts begin at 0."""
 SHORT = 20
 
 
@@ -27,6 +30,11 @@ class ColumnSummary:
     distinct: int
     example: str
     note: str = ""
+
+    @property
+    def telling(self) -> bool:
+        """Say whether there is something to say of the column: a note, or a part that it has."""
+        return bool(self.note) or self.kind not in KINDS
 
     @property
     def missing_text(self) -> str:
@@ -53,19 +61,23 @@ def summarize(
         kind = "dropped" if name in dropped else roles.get(name, kinds.get(name, ""))
         notes = [finding.mark for finding in findings if finding.mark and name in finding.columns]
         if name in strongest:
-            notes.append(f"alone: {NAMES[data.schema.task]} {strengths[name]:.2f}")
-        if kind == "numeric" and _few_whole(train[name]):
-            notes.append("perhaps categories")
+            notes.append(f"{NAMES[data.schema.task]} {strengths[name]:.2f} alone")
+        if kind == "numeric" and _may_be_codes(train[name]):
+            notes.append("codes?")
         summaries.append(_summary(train[name], name, kind, ", ".join(notes)))
     return tuple(summaries)
 
 
 def _summary(column: pd.Series[Any], name: str, kind: str, note: str) -> ColumnSummary:
     present = column.dropna()
-    example = "" if present.empty else str(present.iloc[0])
+    example = "" if present.empty else _shown(present.iloc[0])
     shown = example if len(example) <= SHORT else example[: SHORT - 1] + "…"
     return ColumnSummary(name, kind, float(column.isna().mean()), int(present.nunique()), shown, note)
 
 
-def _few_whole(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_integer_dtype(column.dtype) and 2 < column.nunique() <= FEW
+def _shown(cell: Any) -> str:
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def _may_be_codes(column: pd.Series[Any]) -> bool:
+    return bool(pd.api.types.is_integer_dtype(column.dtype) and column.min() >= 1 and 2 < column.nunique() <= FEW)

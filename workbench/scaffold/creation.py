@@ -104,7 +104,9 @@ def _folds(data: Dataset, config: ExperimentConfig) -> Iterator[Inference]:
         make_plan(data, config.folds, config.seed)
     except DataError:
         make_plan(data, FoldsConfig(kind="kfold", splits=SPLITS), config.seed)
-        yield Inference("folds.kind", "kfold", f"a class has fewer rows than {SPLITS} folds, so they cannot be stratified")
+        yield Inference(
+            "folds.kind", "kfold", f"a class has fewer rows than {SPLITS} folds, so they cannot be stratified"
+        )
     if data.rows < FEW_ROWS:
         reason = f"{data.rows} rows: one plan is a noisy judge; 3 cost three times as much"
         yield Inference("folds.repeats", 3, reason, sure=False)

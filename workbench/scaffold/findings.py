@@ -21,6 +21,8 @@ TELLING = {"binary": 0.98, "multiclass": 0.95, "regression": 0.98}
 """From this strength on, one column alone is too good to be true."""
 ORDERED = {"binary": 0.6, "multiclass": 0.05, "regression": 0.05}
 """From this strength on, the order of the rows tells of the target."""
+NOTEWORTHY = 0.01
+"""A larger share of repeated rows is worth a warning."""
 RARE = 0.05
 MANY = 0.5
 UNSEEN = 0.01
@@ -50,24 +52,27 @@ def _sample(data: Dataset) -> Array:
 
 def _rows(data: Dataset) -> Iterator[Finding]:
     """Tell of rows that are there more than once."""
-    keys = _row_keys(data.features)
-    repeated = pd.Series(keys).duplicated(keep=False).to_numpy()
+    keys = _row_keys(data.features, data.others)
     if count := int(pd.Series(keys).duplicated().sum()):
-        labels = pd.Series(data.y[repeated]).groupby(keys[repeated]).nunique()
-        torn = int((labels > 1).sum())
-        more = f", {torn:,} of them with different targets" if torn else ""
+        targets = pd.Series(data.y).groupby(keys).nunique()
+        torn = int((targets > 1).sum())
+        more = f"{torn:,} of them with another target" if torn else "always with the same target, as copies have"
+        share = f"{count:,} of {data.rows:,}"
         yield Finding(
-            f"{count:,} training rows repeat the features of another one{more}: copies on both sides of a fold flatter "
-            "the score"
+            f"training rows that repeat another one: {share}, {more}; in two folds they flatter the score",
+            warning=count > NOTEWORTHY * data.rows,
         )
     if data.test is not None:
-        shared = int(np.isin(_row_keys(data.test), keys).sum())
+        shared = int(np.isin(_row_keys(data.test, data.test_others), keys).sum())
         if shared:
-            yield Finding(f"{shared:,} of {len(data.test):,} test rows have the features of a training row")
+            text = f"test rows that repeat a training row, but for the target: {shared:,} of {len(data.test):,}"
+            yield Finding(text, warning=shared > NOTEWORTHY * len(data.test))
 
 
-def _row_keys(frame: pd.DataFrame) -> Array:
-    return np.asarray(pd.util.hash_pandas_object(frame, index=False))
+def _row_keys(features: pd.DataFrame, others: pd.DataFrame | None) -> Array:
+    """Return a key of each row: its features, and free text that models do not see, such as names."""
+    text = [] if others is None else [others[name] for name in others if others[name].dtype == object]
+    return np.asarray(pd.util.hash_pandas_object(pd.concat([features, *text], axis=1), index=False))
 
 
 def _drift(data: Dataset) -> Iterator[Finding]:
@@ -84,8 +89,8 @@ def _drift(data: Dataset) -> Iterator[Finding]:
         if auc > bound:
             names = ", ".join(f"'{name}'" for name in used)
             yield Finding(
-                f"a classifier tells test from training rows with AUC {auc:.2f}, by {names}: folds cannot show what the "
-                "test rows will cost"
+                f"a classifier tells test from training rows with AUC {auc:.2f}, by {names}: scores of folds may not "
+                "carry over"
             )
         else:
             yield Finding(f"test and training rows look alike (a classifier's AUC is {auc:.2f})", warning=False)
@@ -124,8 +129,8 @@ def _order(data: Dataset) -> Iterator[Finding]:
     told = strength(coded(pd.Series(rows)), data.y[rows], data.schema.task)
     if told > ORDERED[data.schema.task]:
         yield Finding(
-            f"the order of the rows tells of the target ({NAMES[data.schema.task]} {told:.2f}): sorted, or collected over "
-            "time; keep row numbers out of the features"
+            f"the order of the rows tells of the target ({NAMES[data.schema.task]} {told:.2f}): sorted, or collected "
+            "over time; keep row numbers out of the features"
         )
 
 
@@ -141,7 +146,8 @@ def _target(data: Dataset, splits: int) -> Iterator[Finding]:
     few = [f"{label!r} ({count})" for label, count in named if count < splits]
     if few:
         yield Finding(f"classes with fewer rows than there are folds: {', '.join(few)}")
-    rare = [f"{label!r} {count / data.rows:.1%}" for label, count in named if splits <= count < RARE * data.rows]
+    bound = RARE * data.rows * (2 if len(named) == 2 else 1)
+    rare = [f"{label!r} {count / data.rows:.1%}" for label, count in named if splits <= count < bound]
     if rare:
         listed = ", ".join(rare[:MOST_NAMED]) + (", …" if len(rare) > MOST_NAMED else "")
         yield Finding(f"rare classes: {listed}; accuracy says little", warning=False)

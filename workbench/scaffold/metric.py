@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -13,27 +12,9 @@ from workbench.data.labels import distinct
 from workbench.errors import ConfigError
 from workbench.metrics import Metric, load_metric
 from workbench.scaffold.inference import Inference
+from workbench.synonyms import called_here
 from workbench.types import MetricRef
 
-SYNONYMS = (
-    {"logloss", "crossentropy", "multilogloss", "mlogloss", "binarylogloss", "nll"},
-    {"auc", "rocauc", "auroc", "aucroc", "rocaucscore", "areaundertheroccurve"},
-    {"accuracy", "acc", "categorizationaccuracy", "accuracyscore"},
-    {"rmse", "rootmeansquarederror", "l2root"},
-    {"rmsle", "rootmeansquaredlogerror", "rootmeansquaredlogarithmicerror"},
-    {"mae", "meanabsoluteerror", "l1"},
-    {"qwk", "quadraticweightedkappa", "weightedkappa", "quadratickappa"},
-    {"averageprecision", "ap", "prauc", "aucpr", "averageprecisionscore"},
-    {"matthews", "mcc", "matthewscorrcoef", "matthewscorrelation", "matthewscorrelationcoefficient"},
-    {"f1", "f1binary", "f1score"},
-    {"f1macro", "macrof1"},
-    {"balancedaccuracy", "balancedaccuracyscore", "bacc"},
-    {"medianabsoluteerror", "medae", "mdae"},
-    {"mape", "meanabsolutepercentageerror"},
-    {"smape", "symmetricmeanabsolutepercentageerror"},
-    {"r2", "rsquared", "r2score"},
-)
-"""Names of one and the same metric, without case and punctuation; which of them is registered is looked up."""
 MOST_CLASSES = 20
 """So many distinct whole numbers may be classes; more are taken for a quantity."""
 ROWS_A_CLASS = 10
@@ -57,16 +38,9 @@ def _named(wanted: str) -> Inference:
             f"--metric '{wanted}': a function of your own is set in experiment.yaml, as "
             f"metric: {{function: {wanted}, direction: maximize}}; begin with a built-in one"
         )
-    known = registry.references("metrics")
-    plain = _plain(wanted)
-    same = next((names for names in SYNONYMS if plain in names), {plain})
-    found = wanted if wanted in known else next((name for name in known if _plain(name) in same), wanted)
+    found = called_here(wanted, registry.references("metrics")) or wanted
     reason = "as told by --metric" if found == wanted else f"as told by --metric: '{wanted}' is '{found}' here"
     return Inference("metric", found, reason)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
 def _usual(target: pd.Series[Any]) -> Inference:

@@ -56,8 +56,9 @@ def _target_candidates(frames: Frames) -> Iterator[tuple[list[str], str]]:
     lacking = [name for name in names if frames.test is not None and name not in frames.test.columns]
     if frames.sample is not None:
         asked = [str(name) for name in frames.sample.columns[1:]]
-        yield [name for name in asked if name in names and (frames.test is None or name in lacking)], (
-            "the sample submission asks for it"
+        yield (
+            [name for name in asked if name in names and (frames.test is None or name in lacking)],
+            ("the sample submission asks for it"),
         )
     yield lacking, "the only column that the test table lacks"
 

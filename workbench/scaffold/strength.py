@@ -63,7 +63,8 @@ def strength(codes: Array, y: Array, task: Task) -> float:
 def _means(codes: Array, target: Array, size: int) -> Array:
     """Return the mean of each code, drawn to the whole mean by one row."""
     sums, counts = np.bincount(codes, target, size), np.bincount(codes, minlength=size)
-    return (sums + target.mean()) / (counts + 1.0)
+    means: Array = (sums + target.mean()) / (counts + 1.0)
+    return means
 
 
 def _skill(codes: Array, y: Array, half: Array) -> float:

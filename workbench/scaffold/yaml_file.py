@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from workbench import registry
 from workbench.config.models import ExperimentConfig
-from workbench.scaffold.columns import ColumnSummary
+from workbench.scaffold.columns import KINDS, ColumnSummary
 from workbench.scaffold.inference import Finding, Inference
 from workbench.scaffold.yaml_lines import entry, remark
 
@@ -99,7 +99,7 @@ def _columns(contents: Contents) -> Iterator[str]:
     yield "  columns:" if corrected is not None else "  # columns:"
     for name, kind in (corrected.value if corrected is not None else {}).items():
         yield from entry(4, name, kind, corrected.reason if corrected is not None else "")
-    kinds = [column for column in contents.columns if column.kind in ("numeric", "categorical", "boolean", "datetime", "ignored")]
+    kinds = [column for column in contents.columns if column.kind in KINDS]
     for column in kinds[:MOST_COLUMNS]:
         if corrected is None or column.name not in corrected.value:
             yield from entry(4, column.name, column.kind, _about(column), active=False)
