@@ -99,9 +99,7 @@ def init(
     train: Annotated[Path, typer.Option(help="Training table.")],
     test: Annotated[Path | None, typer.Option(help="Table to predict.")] = None,
     sample_submission: Annotated[Path | None, typer.Option(help="A submission whose shape is wanted.")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column to predict; inferred if the tables tell.")
-    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict; inferred if the tables tell.")] = None,
     id: Annotated[str | None, typer.Option(help="Column that identifies a row.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the usual one of the task if absent.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an experiment.yaml that is there.")] = False,
@@ -128,7 +126,7 @@ def try_(
         str | None, typer.Option(metavar="TRIAL", help="Trial to compare with, such as lightgbm#0003.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Trainings of the baseline, each with a seed of its own, to see the seed noise.")
+        int, typer.Option(min=1, help="Further trainings of the baseline with other seeds, to see the seed noise.")
     ] = 3,
     store: Store = None,
     seed: Seed = None,
@@ -282,6 +280,7 @@ def _alone(experiment: Experiment, busy: str) -> Iterator[None]:
     """Hold the experiment's turn while a run lasts."""
     from workbench.turn import take_turn
 
+    signal.signal(signal.SIGTERM, _terminate)  # it may come while the turn is waited for
     with take_turn(experiment.store, experiment.name, busy, say=lambda text: _console().print(text)):
         yield
 

@@ -54,11 +54,8 @@ class Comparison(Value):
         """The difference with what it must be measured by, in a line."""
         error = "" if self.difference_se is None else f" ± {self.difference_se:.2g}"
         p = "" if self.p is None else f", p = {self.p:.2g}"
-        trainings = len(self.seed_scores)
-        return (
-            f"difference {self.difference:+.3g}{error}{p}; "
-            f"seed noise {self.seed_noise:.2g} ({trainings} trainings of the baseline)"
-        )
+        seeds = f"seed noise {self.seed_noise:.2g} ({len(self.seed_scores)} seeds)"
+        return f"difference {self.difference:+.3g}{error}{p}; {seeds}"
 
     def __str__(self) -> str:
         """Return the comparison as a person reads it."""
