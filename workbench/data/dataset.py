@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,8 +123,9 @@ def load_dataset(config: ExperimentConfig, root: Path, metric_needs: Needs) -> D
         DataError: whatever `workbench.data.readers`, `workbench.data.checks` and `workbench.data.schema` refuse.
     """
     text: Collection[str] = () if config.data.id is None else (config.data.id,)
-    train = read_table(root / config.data.train, text=text)
-    test = None if config.data.test is None else read_table(root / config.data.test, text=text)
+    read = partial(read_table, text=text, encoding=config.data.encoding)
+    train = read(root / config.data.train)
+    test = None if config.data.test is None else read(root / config.data.test)
     return build_dataset(config, train, test, metric_needs)
 
 

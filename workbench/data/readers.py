@@ -18,31 +18,40 @@ from typing import TextIO, cast
 
 import pandas as pd
 
+from workbench.data.encodings import check_head, reading_name, undecodable
+from workbench.data.table_size import check_fits
 from workbench.errors import DataError, nearest
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET = (".parquet", ".pq")
 
 
-def read_table(path: Path, *, text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path, *, text: Collection[str] = (), encoding: str = "utf-8", memory: int | None = None
+) -> pd.DataFrame:
     """Read a table: ``.csv``, ``.csv.gz``, ``.tsv``, ``.tsv.gz`` or ``.parquet``.
 
     Columns of ``text`` are read as text, so that identifiers such as ``0012`` stay as they are; names that the file
-    lacks are ignored. Text files are UTF-8, with or without a byte order mark. What counts as missing is what
-    `pandas.read_csv` takes for missing: empty fields, ``NA``, ``NaN``, ``null`` and so on.
+    lacks are ignored. Text files are in ``encoding``, UTF-8 with or without a byte order mark. What counts as missing
+    is what `pandas.read_csv` takes for missing: empty fields, ``NA``, ``NaN``, ``null`` and so on. ``memory`` is how
+    many bytes there are for the table; what is free if ``None``.
 
     Raises:
-        DataError: the file is missing, empty, of an unknown type, truncated or not UTF-8; a column name appears twice;
-            a line has more or fewer fields than the header.
+        DataError: the file is missing, empty, of an unknown type, truncated, in another encoding or too large for the
+            memory; a column name appears twice; a line has more or fewer fields than the header.
     """
     if not path.is_file():
         raise DataError(_absent(path))
     name = path.name.lower()
     if name.endswith(PARQUET):
+        check_fits(path, separator="", encoding="", memory=memory)
         return _read_parquet(path)
     for suffix, separator in SEPARATORS.items():
         if name.endswith(suffix):
-            return _read_text(path, separator, text)
+            with _readable(path, encoding):
+                check_head(path, encoding)
+                check_fits(path, separator=separator, encoding=reading_name(encoding), memory=memory)
+                return _read_text(path, separator, text, reading_name(encoding))
     raise DataError(f"{path}: unknown type of table; expected one of {', '.join([*SEPARATORS, PARQUET[0]])}")
 
 
@@ -66,35 +75,34 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def _read_text(path: Path, separator: str, text: Collection[str]) -> pd.DataFrame:
-    with _readable(path):
-        header, first = _first_records(path, separator)
-        _check_names(path, header)
-        _check_separator(path, header, separator)
-        if len(first) > len(header):  # pandas would take the surplus for an index
-            raise DataError(f"{path}, line 2: expected {len(header)} fields as in the header, got {len(first)}")
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            encoding="utf-8-sig",
-            dtype={name: "str" for name in text if name in header},
-            skipinitialspace=True,
-            # Without it, large files are typed chunk by chunk; one column can end up with two types.
-            low_memory=False,
-        )
-        # Pandas fills short lines with gaps from the right, so that only a gap in the last column can hide one.
-        if len(frame) and frame.iloc[:, -1].isna().any():
-            _check_short_lines(path, separator, len(header))
+def _read_text(path: Path, separator: str, text: Collection[str], encoding: str) -> pd.DataFrame:
+    header, first = _first_records(path, separator, encoding)
+    _check_names(path, header)
+    _check_separator(path, header, separator)
+    if len(first) > len(header):  # pandas would take the surplus for an index
+        raise DataError(f"{path}, line 2: expected {len(header)} fields as in the header, got {len(first)}")
+    frame = pd.read_csv(
+        path,
+        sep=separator,
+        encoding=encoding,
+        dtype={name: "str" for name in text if name in header},
+        skipinitialspace=True,
+        # Without it, large files are typed chunk by chunk; one column can end up with two types.
+        low_memory=False,
+    )
+    # Pandas fills short lines with gaps from the right, so that only a gap in the last column can hide one.
+    if len(frame) and frame.iloc[:, -1].isna().any():
+        _check_short_lines(path, separator, encoding, len(header))
     return frame
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: Path, encoding: str) -> Iterator[None]:
     """Turn the errors of reading into ours."""
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, line {_undecodable_line(path)}: not UTF-8; save the file as UTF-8") from error
+    except UnicodeError as error:
+        raise DataError(undecodable(path, encoding)) from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty; expected a line of column names, then one line for each row") from error
     except pd.errors.ParserError as error:
@@ -113,15 +121,15 @@ def _parser_message(message: str) -> str:
     return f" cannot be read: {message.removeprefix('Error tokenizing data. ').strip()}"
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: Path, encoding: str) -> TextIO:
     if path.name.lower().endswith(".gz"):
-        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
-    return path.open(encoding="utf-8-sig", newline="")
+        return cast("TextIO", gzip.open(path, "rt", encoding=encoding, newline=""))
+    return path.open(encoding=encoding, newline="")
 
 
-def _first_records(path: Path, separator: str) -> tuple[list[str], list[str]]:
+def _first_records(path: Path, separator: str, encoding: str) -> tuple[list[str], list[str]]:
     """Return the header and the first row's fields, none of which if there is no row."""
-    with _open(path) as file:
+    with _open(path, encoding) as file:
         records = (record for record in csv.reader(file, delimiter=separator, skipinitialspace=True) if record)
         header = next(records, None)
         if header is None:
@@ -145,8 +153,8 @@ def _check_separator(path: Path, header: list[str], separator: str) -> None:
         )
 
 
-def _check_short_lines(path: Path, separator: str, fields: int) -> None:
-    with _open(path) as file:
+def _check_short_lines(path: Path, separator: str, encoding: str, fields: int) -> None:
+    with _open(path, encoding) as file:
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
         for record in reader:
             if record and len(record) < fields:
@@ -154,14 +162,3 @@ def _check_short_lines(path: Path, separator: str, fields: int) -> None:
                     f"{path}, line {reader.line_num}: expected {fields} fields as in the header, got {len(record)}; "
                     "is the file whole?"
                 )
-
-
-def _undecodable_line(path: Path) -> int:
-    content = path.read_bytes()
-    if path.name.lower().endswith(".gz"):
-        content = gzip.decompress(content)
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return content.count(b"\n", 0, error.start) + 1
-    return 1
