@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check style types layers format ui bench soak schema lock clean
+.PHONY: help install demo test check style types layers format ui bench soak docs schema lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*##  *' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: $(INSTALLED)  ## Measure seconds to --help, to the first trial, and for t
 soak: $(INSTALLED)  ## Run the tests that take minutes: kill and resume, again and again
 	$(BIN)/python -m pytest -m soak --timeout 3600 tests
 
+docs: $(INSTALLED)  ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+
 schema: $(INSTALLED)  ## Write the JSON schema of experiment.yaml for editors
 	$(BIN)/python -m workbench.config docs/experiment.schema.json
 
@@ -64,5 +67,5 @@ lock: $(INSTALLED)  ## Pin the newest versions that fit together in constraints.
 		cat .venv/constraints.txt; } > constraints.txt
 
 clean:  ## Remove what was built and measured, and .venv; experiments' stores stay
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
