@@ -35,9 +35,10 @@ class Experiment:
         result = workbench.run(experiment)
 
     Tables are DataFrames or paths. A family is a built-in's name, ``'factories:my_model'``, a factory (a function or
-    class; one from a notebook cell or a script travels as source), or a mapping as in ``experiment.yaml``. A metric is
-    a built-in's name or a `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are
-    the sections of ``experiment.yaml``. Paths are relative to ``root``.
+    class; one from a notebook cell or a script travels as source), or a mapping as in ``experiment.yaml``. ``features``
+    is a name of ``features.py``, or what `workbench.feature_set` marked. A metric is a built-in's name or a
+    `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are the sections of
+    ``experiment.yaml``. Paths are relative to ``root``.
 
     Raises:
         ConfigError: something is not valid; the message says what, and what was expected.
@@ -60,6 +61,7 @@ class Experiment:
         positive: Scalar | None = None,
         task: Task | None = None,
         families: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = DEFAULT_FAMILIES,
+        features: str | Callable[..., Any] | None = None,
         folds: Mapping[str, Any] | None = None,
         search: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
@@ -93,6 +95,7 @@ class Experiment:
             "store": str(store),
             "seed": seed,
             **({"task": task} if task else {}),
+            "features": self._reference(features, folder / "code") if callable(features) else features,
             **({"ledger": ledger} if ledger else {}),
             **{key: dict(section) for key, section in sections.items() if section is not None},
         }
@@ -212,8 +215,7 @@ class Experiment:
         if isinstance(family, str):
             return family
         if isinstance(family, Mapping):
-            factory = family.get("factory")
-            return {**family, "factory": self._reference(factory, folder)} if callable(factory) else dict(family)
+            return {key: self._reference(value, folder) if callable(value) else value for key, value in family.items()}
         reference = self._reference(family, folder)
         return {"name": reference.rpartition(":")[2], "factory": reference}
 

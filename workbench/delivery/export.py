@@ -24,6 +24,7 @@ import pandas as pd
 from pydantic import Field
 
 import workbench
+from workbench.data.raw_columns import raw_schema
 from workbench.data.readers import read_table
 from workbench.delivery.frozen_blend import BlendFile, FrozenMember, bundle_about, write_folder_files
 from workbench.delivery.layout import OutputLayout
@@ -100,15 +101,16 @@ def export_blend(
         staged, model = Path(temporary) / "blend", Path(temporary) / "model"
         about = _stage(staged, blend, experiment, Vault(vault_root), plan_splits, code_root)
         write_folder_files(staged, about, schema, layout)
-        described = {"experiment": experiment, "columns": {c.name: c.kind for c in schema.features}, **(metadata or {})}
+        inputs = schema if all(member.features is None for member in about.members) else raw_schema(schema)
+        columns = {c.name: c.kind for c in inputs.features if c.name != layout.id_source}
         _save(
             model,
             staged,
             _requirements(staged, about),
-            schema,
+            inputs,
             layout,
-            example_rows(example, schema, layout),
-            described,
+            example_rows(example, inputs, layout),
+            {"experiment": experiment, "columns": columns, **(metadata or {})},
         )
         try:
             if folder.exists():
@@ -144,32 +146,49 @@ def _copy_member(
     staged: Path, ref: MemberRef, vault: Vault, splits: int, roots: dict[Path, str], code_root: Path | None
 ) -> FrozenMember:
     target = Path("members") / ref.trial.replace("#", "-")  # a '#' would be cut off an artifact's URL
-    code = None
+    code = features = None
     for split in range(splits):
         bundle = vault.folder(ref.fit_key) / f"split{split}"
         if not (bundle / "bundle.json").is_file():
             raise StoreError(f"{ref.trial} cannot be exported: its bundle {bundle} is not there; fit this trial again")
         shutil.copytree(bundle, staged / target / bundle.name)
-        code = _take_code(staged, staged / target / bundle.name, roots, code_root)
-    return FrozenMember(trial=ref, folder=target.as_posix(), splits=splits, code=code)
+        code, features = _take_code(staged, staged / target / bundle.name, roots, code_root)
+    return FrozenMember(trial=ref, folder=target.as_posix(), splits=splits, code=code, features=features)
 
 
-def _take_code(staged: Path, bundle: Path, roots: dict[Path, str], code_root: Path | None) -> str | None:
-    """Copy the modules that a user's factory needs, and return their folder; ``None`` for a built-in."""
-    from workbench.models.identity import reached_files
-
+def _take_code(
+    staged: Path, bundle: Path, roots: dict[Path, str], code_root: Path | None
+) -> tuple[str | None, str | None]:
+    """Copy the modules that a user's factory and feature set need; return the folder of each, ``None`` without one."""
     about = bundle_about(bundle)
     family = FamilyRef.model_validate(about["family"])
-    if family.root is None:
-        return None
-    root = (family.root if family.root.is_dir() or code_root is None else code_root).resolve()
+    used = {"root": (family.factory, family.root)}
+    if family.features is not None:
+        used["features"] = (family.features.reference, family.features.root)
+    found = {
+        part: _copy_modules(staged, reference, root if root.is_dir() or code_root is None else code_root, roots)
+        for part, (reference, root) in used.items()
+        if root is not None
+    }
+    # Where it lay in training is nobody's business, and `load_predictor` is told.
+    if "root" in found:
+        about["family"]["root"] = found["root"]
+    if "features" in found:
+        about["family"]["features"]["root"] = found["features"]
+    (bundle / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    return found.get("root"), found.get("features")
+
+
+def _copy_modules(staged: Path, reference: str, root: Path, roots: dict[Path, str]) -> str:
+    """Copy a module of a user's and what it imports, and return their folder."""
+    from workbench.models.identity import reached_files
+
+    root = root.resolve()
     code = roots.setdefault(root, f"code/{len(roots)}")
-    for file in reached_files(family.factory, root):
+    for file in reached_files(reference, root):
         copy = staged / code / file.resolve().relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-    about["family"]["root"] = code  # where it lay in training is nobody's business, and `load_predictor` is told
-    (bundle / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     return code
 
 
@@ -181,6 +200,7 @@ def _backend(staged: Path, members: Sequence[FrozenMember]) -> str | None:
 
 def _requirements(staged: Path, about: BlendFile) -> list[str]:
     kinds = [bundle_about(staged / member.folder / "split0")["kind"] for member in about.members]
+    kinds += [file.suffix.removeprefix(".") for file in (staged / "members").rglob("*.skops")]
     return requirements(kinds, about.backend, sorted((staged / "code").rglob("*.py")))
 
 

@@ -1,7 +1,8 @@
 """A blend on its own: the folder that an exported model carries, and the way from raw rows to its predictions.
 
 The folder holds ``members.json`` (`BlendFile`), ``schema.json``, ``layout.json``, ``members/<trial>/split<i>/`` (the
-members' fold bundles) and ``code/<n>/`` (the experiment's own modules that their factories need).
+members' fold bundles) and ``code/<n>/`` (the experiment's own modules that their factories and feature
+sets need).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from workbench.data.raw_columns import raw_rows
 from workbench.data.schema import conform
 from workbench.delivery.layout import OutputLayout, layout_frame
 from workbench.errors import StoreError
@@ -36,6 +38,8 @@ class FrozenMember(Value):
     splits: int
     code: str | None = None
     """Folder of the experiment's modules; ``None`` for a built-in family."""
+    features: str | None = None
+    """The same for its feature set; ``None`` where it takes the table as it is."""
 
 
 class BlendFile(Value):
@@ -55,8 +59,13 @@ class BlendFile(Value):
 class Predicts(Protocol):
     """A loaded bundle: `workbench.training.bundle.Predictor`."""
 
+    @property
+    def features(self) -> object | None:
+        """Its feature set; ``None`` where it takes the table as it is."""
+        ...
+
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return ``(rows, outputs)`` for conformed rows."""
+        """Return ``(rows, outputs)`` for conformed rows, or for raw ones where there is a feature set."""
         ...
 
 
@@ -97,11 +106,14 @@ class FrozenBlend:
             DataError: A feature is absent, or cannot be read as what it was in training.
         """
         total = np.zeros((len(rows), self.schema.outputs))
-        features = conform(rows, self.schema, origin=origin)
+        conformed = conform(rows, self.schema, origin=origin)
+        derives = any(predictors[0].features is not None for _, predictors in self.members)
+        raw = raw_rows(rows, self.schema, origin=origin) if derives else conformed
         if rows.empty:
             return total
         for weight, predictors in self.members:
-            total += weight * np.mean([predictor.predict(features) for predictor in predictors], axis=0)
+            taken = conformed if predictors[0].features is None else raw
+            total += weight * np.mean([predictor.predict(taken) for predictor in predictors], axis=0)
         return total
 
     def frame(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> pd.DataFrame:
@@ -139,9 +151,9 @@ def _ids(rows: pd.DataFrame, layout: OutputLayout) -> Sequence[Any] | None:
 def _predictors(folder: Path, member: FrozenMember) -> Iterator[Predicts]:
     from workbench.training.bundle import load_predictor
 
-    code = folder / member.code if member.code is not None else None
+    code, features = (folder / part if part is not None else None for part in (member.code, member.features))
     for split in range(member.splits):
-        yield load_predictor(folder / member.folder / f"split{split}", code)
+        yield load_predictor(folder / member.folder / f"split{split}", code, features)
 
 
 def _read(path: Path, kind: type[AnyValue]) -> AnyValue:

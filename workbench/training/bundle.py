@@ -1,7 +1,8 @@
 """A split's bundle: everything that predicts from conformed rows again, in files without pickle.
 
 ``bundle.json`` (family, values, problem, kind of model), ``preparation.json``, ``target.json``, ``schema.json``, and
-the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj`` or ``model.skops``.
+the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj`` or ``model.skops``. With a feature
+set ``features.json`` and the folder ``features/`` (`workbench.training.frozen_features`) as well.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,10 @@ from workbench.training.fitted import FoldModel
 from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
 from workbench.training.user_modules import known_modules
-from workbench.types import FamilyRef, Schema
+from workbench.types import FamilyRef, FeaturesRef, Schema
+
+if TYPE_CHECKING:
+    from workbench.training.frozen_features import FrozenFeatures
 
 VERSION = 1
 FILES = ("bundle.json", "preparation.json", "target.json", "schema.json")
@@ -38,10 +42,17 @@ class Predictor:
     target: TargetTransform
     problem: Problem
     model: FoldModel
+    features: FrozenFeatures | None = None
+    """The feature set; ``None`` where the preparation takes the table as it is."""
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return predictions ``(rows, outputs)`` in original units for rows that `workbench.data.schema` conformed."""
-        raw = self.model.predict(self.preparation.transform(frame))
+        """Return predictions ``(rows, outputs)`` in original units.
+
+        Takes rows that `workbench.data.conform` conformed; with a feature set rows as `workbench.data.raw_columns`
+        gives them to feature sets.
+        """
+        rows = frame if self.features is None else self.features.transform(frame)
+        raw = self.model.predict(self.preparation.transform(rows))
         return in_units(raw, len(frame), self.target, self.problem)
 
 
@@ -66,15 +77,20 @@ def save_bundle(folder: Path, material: Material, built: Built, split: Split, mo
     )
     _write(folder / "preparation.json", split.prepared.preparation.state())
     _write(folder / "target.json", split.target.state())
-    _write(folder / "schema.json", material.dataset.schema.model_dump(mode="json"))
+    _write(folder / "schema.json", material.schema.model_dump(mode="json"))
+    if material.features is not None:
+        from workbench.training.frozen_features import save_features
+
+        save_features(folder, material.features.derivation, material.dataset.schema, split.prepared.transformers)
 
 
-def load_predictor(folder: Path, code_root: Path | None = None) -> Predictor:
+def load_predictor(folder: Path, code_root: Path | None = None, features_root: Path | None = None) -> Predictor:
     """Load a bundle.
 
     Args:
         folder: what `save_bundle` wrote.
         code_root: folder of the user's factory if it is no longer where it was trained.
+        features_root: the same for the feature set.
 
     Raises:
         StoreError: a file is absent or damaged, the bundle is of a newer version, or does not fit the factory.
@@ -85,13 +101,23 @@ def load_predictor(folder: Path, code_root: Path | None = None) -> Predictor:
     family = FamilyRef.model_validate(bundle["family"])
     if code_root is not None and family.root is not None:
         family = family.model_copy(update={"root": code_root})
+    ref = family.features
+    if features_root is not None and ref is not None:
+        ref = ref.model_copy(update={"root": features_root})
     problem = Problem.from_json(bundle["problem"])
     return Predictor(
         registry.resolve("preparations", family.preparation).from_state(Schema.model_validate(schema), preparation),
         TargetTransform.from_state(target),
         problem,
         _load_model(folder, bundle, family, problem),
+        None if ref is None else _load_features(folder, ref),
     )
+
+
+def _load_features(folder: Path, ref: FeaturesRef) -> FrozenFeatures:
+    from workbench.training.frozen_features import load_features
+
+    return load_features(folder, ref)
 
 
 def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem: Problem) -> FoldModel:
@@ -108,6 +134,10 @@ def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem
         from workbench.training.xgboost_path import load_xgboost
 
         return load_xgboost(folder, problem.schema)
+    if kind == "catboost":
+        from workbench.training.catboost_path import load_catboost
+
+        return load_catboost(folder, problem)
     if kind == "skops":
         from workbench.training.estimator_path import load_estimator
 

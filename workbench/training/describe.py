@@ -16,6 +16,7 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.models.problem import Problem
 from workbench.models.space import discover
 from workbench.training.build import Built, build
+from workbench.training.feature_checks import check_features
 from workbench.training.fitted import FoldModel
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
@@ -33,13 +34,15 @@ def describe(material: Material) -> Description:
     """Build a factory with its defaults and with values that may reveal more; push a batch through.
 
     Raises:
-        FactoryError: the factory cannot be built, or what it builds does not fit the table.
+        FactoryError: the factory cannot be built, or what it builds does not fit the table; its feature set leaks, or
+            cannot be stored.
         TrialFailed: the default model's output has another shape than the task's.
     """
     started = time.perf_counter()
+    notices = check_features(material)
     trial = _Trial(material)
     space = discover(trial.probe)
-    return Description(space=space, weights=trial.weights, seconds=time.perf_counter() - started)
+    return Description(space=space, weights=trial.weights, seconds=time.perf_counter() - started, notices=notices)
 
 
 class _Trial:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from workbench import registry
 from workbench.data.dataset import Dataset
+from workbench.data.feature_table import FeatureSplit, FeatureTable, open_feature_table
 from workbench.data.folds import FoldPlan
 from workbench.data.preparation import Prepared
 from workbench.data.target import TargetTransform, target_kind
@@ -19,14 +20,16 @@ from workbench.errors import TrialFailed
 from workbench.metrics import Metric, load_metric, monitored
 from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
+from workbench.training.build import seeded
 from workbench.training.cache import LruCache
-from workbench.types import Job
+from workbench.types import Job, Schema
 
 CACHE_BYTES = 2**30
 INNER_SHARE = 0.1
 """Share of a training fold that early stopping watches with ``stopping: inner``."""
 
 _datasets: LruCache[Dataset] = LruCache(limit=2, size=lambda _: 1)
+_feature_tables: LruCache[FeatureTable] = LruCache(limit=2, size=lambda _: 1)
 _prepared: LruCache[PreparedSplit] = LruCache(limit=CACHE_BYTES, size=lambda split: split.size)
 
 
@@ -41,6 +44,8 @@ class PreparedSplit:
     preparation: Any
     table: Prepared
     test: Prepared | None
+    transformers: Sequence[Any] = ()
+    """What each step of the family's feature set has learnt on the training rows; ``None`` for what learns nothing."""
 
     @property
     def size(self) -> int:
@@ -90,9 +95,28 @@ class Material:
         return monitored(self.metric)
 
     @cached_property
+    def features(self) -> FeatureTable | None:
+        """The table of the family's feature set; ``None`` where it takes the data set as it is.
+
+        Raises:
+            FactoryError: the feature set cannot be used on this table.
+        """
+        ref, dataset = self.job.family.features, self.dataset
+        if ref is None:
+            return None
+        with seeded(self.seed(0, "features")):
+            key = (dataset.key, dataset.test_key, ref.code)
+            return _feature_tables.get(key, lambda: open_feature_table(dataset, ref, self.job.dataset.resolve().parent))
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that preparation and factory see."""
+        return self.dataset.schema if self.features is None else self.features.derivation.schema
+
+    @cached_property
     def problem(self) -> Problem:
         """What the factory is told."""
-        schema = self.dataset.schema
+        schema = self.schema
         inputs = self._preparation().inputs
         return Problem(schema.task, self.metric.name, tuple(schema.classes), inputs, len(self.dataset.y))
 
@@ -112,7 +136,9 @@ class Material:
 
     def prepared(self, index: int) -> PreparedSplit:
         """Return the table as the split's preparation gives it; kept between jobs."""
-        key = (self.dataset.key, self.dataset.test_key, self.plan.key, index, self.job.family.preparation)
+        family = self.job.family
+        code = family.features.code if family.features else ""
+        key = (self.dataset.key, self.dataset.test_key, self.plan.key, index, family.preparation, code)
         return _prepared.get(key, lambda: self._prepare(index))
 
     def _split(self, index: int, kind: Any) -> Split:
@@ -132,18 +158,24 @@ class Material:
         return inner_split(train, self.dataset.y, stratify, self.seed(index, "inner"), self.dataset.group)
 
     def _preparation(self) -> Any:
-        return registry.resolve("preparations", self.job.family.preparation)(self.dataset.schema)
+        return registry.resolve("preparations", self.job.family.preparation)(self.schema)
 
     def _prepare(self, index: int) -> PreparedSplit:
         train = self.plan.train(index)
         rest = np.setdiff1d(np.arange(self.plan.rows), train, assume_unique=True)
-        preparation = self._preparation()
-        features, test = self.dataset.features, self.dataset.test
-        parts = [(train, preparation.fit_transform(features.iloc[train], self.dataset.y[train]))]
-        parts.append((rest, preparation.transform(features.iloc[rest])))
-        return PreparedSplit(
-            preparation, _assembled(parts, self.plan.rows), None if test is None else preparation.transform(test)
-        )
+        preparation, rows = self._preparation(), self._rows(index, train, rest)
+        parts = [(train, preparation.fit_transform(rows.train, self.dataset.y[train]))]
+        parts.append((rest, preparation.transform(rows.rest)))
+        test = None if rows.test is None else preparation.transform(rows.test)
+        return PreparedSplit(preparation, _assembled(parts, self.plan.rows), test, rows.fitted)
+
+    def _rows(self, index: int, train: NDArray[np.intp], rest: NDArray[np.intp]) -> FeatureSplit:
+        """Return the rows as the preparation takes them, after the family's feature set if there is one."""
+        if self.features is not None:
+            with seeded(self.seed(index, "features")):
+                return self.features.split(train, rest)
+        table = self.dataset.features
+        return FeatureSplit((), table.iloc[train], table.iloc[rest], self.dataset.test)
 
 
 def open_material(job: Job) -> Material:

@@ -34,7 +34,9 @@ def stored(material: Material) -> TrialResult | None:
         bundles = _bundles(vault, material)
         if not all((bundle / "bundle.json").is_file() for bundle in bundles):
             return None
-        predicted = [load_predictor(bundle, job.family.root).predict(dataset.test) for bundle in bundles]
+        root, ref = job.family.root, job.family.features
+        rows = dataset.test if ref is None else dataset.raw("test")
+        predicted = [load_predictor(bundle, root, ref.root if ref else None).predict(rows) for bundle in bundles]
         _write_array(_test_file(vault, material), np.mean(predicted, axis=0))
     return vault.result(job.fit_key).model_copy(update={"cached": True})
 
@@ -51,10 +53,10 @@ def store(
     if job.vault is None:
         return
     vault = Vault(job.vault)
-    if vault.has(job.fit_key):
+    if vault.has(result.fit_key):
         _complete(vault, material, test, bundles)
         return
-    with vault.writing(job.fit_key) as folder:
+    with vault.writing(result.fit_key) as folder:
         write_predictions(folder, oof, test, material.dataset.test_key)
         for index, write in enumerate(bundles):
             write(folder / f"split{index}")
