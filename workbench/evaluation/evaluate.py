@@ -11,7 +11,7 @@ from workbench.errors import ConfigError
 from workbench.evaluation.bench import Bench, Configuration, open_bench, result_of
 from workbench.evaluation.comparison import Comparison, judged
 from workbench.evaluation.selection import Idea, select
-from workbench.evaluation.statistics import corrected_t_test, test_train_ratio
+from workbench.evaluation.statistics import corrected_t_test, size_ratio
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.search.progress import Observer, Silent
@@ -75,13 +75,14 @@ def evaluate(
         idea = select(bench, family, features, values or {}, against)
         title = f"try {idea.candidate.family.name}: {note}" if note else f"try {idea.subject}"
         with open_sweep(workspace, began, title[:200]) as sweep:
-            compared, candidate = _compare(bench, idea, sweep.number, note, seeds)
+            compared, candidate = compare(bench, idea, sweep.number, note, seeds)
             workspace.ledger.append(_event(compared, candidate))
             observer.phase("logging to MLflow")
     return compared
 
 
-def _compare(bench: Bench, idea: Idea, sweep: int, note: str, seeds: int) -> tuple[Comparison, Trial]:
+def compare(bench: Bench, idea: Idea, sweep: int, note: str, seeds: int) -> tuple[Comparison, Trial]:
+    """Return the comparison of an idea, and the candidate's trial; what is not known yet is evaluated in ``sweep``."""
     baseline = _trial(bench, idea.baseline, sweep, "baseline of a try")
     known = bench.known(idea.candidate)
     if known is not None:
@@ -90,7 +91,7 @@ def _compare(bench: Bench, idea: Idea, sweep: int, note: str, seeds: int) -> tup
     seed_scores = _seed_scores(bench, idea.baseline, baseline, sweep, seeds)
     new, old = result_of(candidate).scores, result_of(baseline).scores
     workspace, noise = bench.workspace, statistics.stdev(seed_scores)
-    ratio = test_train_ratio(workspace.plan, workspace.dataset.weight)
+    ratio = size_ratio(workspace.plan, workspace.dataset.weight)
     test = corrected_t_test([c - b for c, b in zip(new, old, strict=True)], ratio)
     verdict, reason = judged(workspace.metric.direction, test, noise, _advice(workspace))
     compared = Comparison(

@@ -41,7 +41,7 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> PairedTest:
 
     Args:
         differences: one for each of the J splits, repeats included.
-        ratio: ``n_test/n_train``, see `test_train_ratio`.
+        ratio: ``n_test/n_train``, see `size_ratio`.
     """
     from scipy.special import stdtr
 
@@ -55,7 +55,7 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> PairedTest:
     return PairedTest(mean, se, 2.0 * float(stdtr(splits - 1, -abs(mean) / se)))
 
 
-def test_train_ratio(plan: FoldPlan, weight: NDArray[np.float64] | None) -> float:
+def size_ratio(plan: FoldPlan, weight: NDArray[np.float64] | None) -> float:
     """Return a plan's ``n_test/n_train``: the mean over splits, by row weights ``(rows,)`` where rows have weights.
 
     In k-fold it is 1/(k-1). Plans over time train on more rows in later splits; their mean stands for all.
