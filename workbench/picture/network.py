@@ -7,11 +7,13 @@ dimensions for one row of the table. A tensor with a letter is used further down
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from keras.src.utils.naming import to_snake_case
 
 from workbench.data.preparation import Prepared
 from workbench.models.problem import Problem
@@ -79,7 +81,7 @@ def _step(step: Step, total: int) -> list[str]:
     if step.is_input:
         return [_tensor(f"Input {step.operation.name}", step)]
     name, activation = type(step.operation).__name__, _activation(step.operation)
-    label = [name, *_detail(step)]
+    label = [name, *_detail(step), *_given_name(step.operation)]
     label += [f"({', '.join(step.inputs)})"] if step.inputs else []
     label += ["again"] if step.again else []
     line = _operation(" ".join(label), _SYMBOLS.get(name, "|"), step.weights, total)
@@ -94,6 +96,12 @@ def _detail(step: Step) -> list[str]:
     if name in _DETAILS:
         return [compact(getattr(step.operation, _DETAILS[name], ""))]
     return ["a constant"] if step.with_constant else []
+
+
+def _given_name(operation: Any) -> list[str]:
+    """Return the name that a factory gave; nothing for those that Keras counts, such as dense_3."""
+    counted_name = to_snake_case(type(operation).__name__)
+    return [] if re.fullmatch(rf"{re.escape(counted_name)}(_\d+)?", operation.name) else [operation.name]
 
 
 def _activation(operation: Any) -> str:
