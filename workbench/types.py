@@ -246,6 +246,8 @@ class Job(Value):
     """Parameters that are missing take the factory's default."""
     fit_key: str = ""
     vault: Path | None = None
+    seconds: float | None = None
+    """Time for the fit: models with epochs or rounds end early, each split with its share, rather than not at all."""
 
 
 class Description(Value):
@@ -277,6 +279,8 @@ class TrialResult(Value):
     fit_key: str = ""
     cached: bool = False
     """The vault already held this fit: nothing was trained."""
+    truncated: bool = False
+    """A deadline ended the training of a split early. Its ``fit_key`` is its own: the configuration may do better."""
 
 
 class Failure(Value):

@@ -16,7 +16,10 @@ from workbench.training.bundle import load_predictor
 from workbench.training.runner import run
 from workbench.types import Job, Reported, TrialResult, Value
 
-FAMILIES = ["dummy", "lightgbm", "xgboost", pytest.param("mlp", marks=pytest.mark.keras)]
+ESTIMATORS = ["dummy", "linear", "knn", "random_forest", "extra_trees"]
+BOOSTERS = ["lightgbm", "xgboost", "catboost"]
+NEURAL = [pytest.param(name, marks=pytest.mark.keras) for name in ("mlp", "wide_and_deep")]
+FAMILIES = [*ESTIMATORS, *BOOSTERS, *NEURAL]
 TASKS = ["binary", "multiclass", "regression"]
 
 
@@ -64,7 +67,7 @@ def test_same_seed_same_result(make_job, family: str, stopping: str) -> None:
     assert first_reports == second_reports
 
 
-@pytest.mark.parametrize("family", ["lightgbm", "xgboost", pytest.param("mlp", marks=pytest.mark.keras)])
+@pytest.mark.parametrize("family", [*BOOSTERS, *NEURAL])
 def test_reports_and_best_epochs(make_job, family: str) -> None:
     job = make_job("binary", family, vault=None)
     result, reports = fitted(job)
@@ -77,7 +80,7 @@ def test_reports_and_best_epochs(make_job, family: str) -> None:
         assert result.scores[split] == pytest.approx(best.value, rel=1e-5)
 
 
-@pytest.mark.parametrize("family", ["lightgbm", "xgboost", pytest.param("mlp", marks=pytest.mark.keras)])
+@pytest.mark.parametrize("family", [*ESTIMATORS[1:], *BOOSTERS, *NEURAL])
 def test_learns_more_than_the_constant(make_job, family: str) -> None:
     for task in ("multiclass", "regression"):
         base, _ = fitted(make_job(task, "dummy", vault=None))
@@ -85,7 +88,7 @@ def test_learns_more_than_the_constant(make_job, family: str) -> None:
         assert result.score < 0.8 * base.score
 
 
-@pytest.mark.parametrize("family", ["lightgbm", "xgboost", pytest.param("mlp", marks=pytest.mark.keras)])
+@pytest.mark.parametrize("family", [*BOOSTERS, *NEURAL])
 def test_a_stop_ends_the_job_and_leaves_nothing(make_job, family: str) -> None:
     job = make_job("binary", family)
     seen: list[Reported] = []
@@ -124,7 +127,7 @@ def test_a_later_test_table_is_predicted(make_job, with_bundles: bool) -> None:
     assert (vault.folder(job.fit_key) / "split2" / "bundle.json").is_file()
 
 
-@pytest.mark.parametrize("family", ["dummy", "lightgbm", "xgboost"])
+@pytest.mark.parametrize("family", ["dummy", "linear", "random_forest", "extra_trees", *BOOSTERS])
 def test_weights_reach_fit_and_score(make_job, family: str) -> None:
     plain, _ = fitted(make_job("regression", family, vault=None))
     weighted, _ = fitted(make_job("regression", family, weight=True, vault=None))
@@ -146,3 +149,19 @@ def test_a_newer_bundle_is_refused(make_job) -> None:
     file.write_text(file.read_text().replace('"version": 1', '"version": 99'))
     with pytest.raises(StoreError, match="has version 99"):
         load_predictor(folder)
+
+
+@pytest.mark.parametrize("family", [*BOOSTERS, NEURAL[0]])
+def test_a_fit_without_time_ends_early_on_every_split_and_is_another_fit(make_job, family: str) -> None:
+    job = make_job("binary", family)
+    result, reports = fitted(job.model_copy(update={"seconds": 0.01}))
+    assert result.truncated
+    assert [r.split for r in reports] == [0, 1, 2][: len(result.scores)]
+    vault = Vault(job.vault)
+    assert result.fit_key != job.fit_key
+    assert vault.has(result.fit_key)
+    assert not vault.has(job.fit_key)
+    assert vault.result(result.fit_key) == result
+    whole, _ = fitted(job)
+    assert not whole.truncated
+    assert not whole.cached

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,3 +61,20 @@ def test_a_stop_is_passed_on() -> None:
     watching.judge(np.zeros((1, 1)))
     with pytest.raises(TrialStopped, match="after epoch 2"):
         watching.judge(np.zeros((1, 1)))
+
+
+def test_an_epoch_behind_the_moment_is_the_last_one() -> None:
+    watching = Watcher(RMSE, Y, None, patience=3, tell=lambda *_: False, until=time.monotonic() - 1.0)
+    assert not watching.done
+    watching.judge(np.array([[0.5]]))
+    assert watching.done
+    assert watching.truncated
+
+
+def test_patience_that_ran_out_is_no_early_end() -> None:
+    watching = Watcher(RMSE, Y, None, patience=1, tell=lambda *_: False, until=time.monotonic() + 0.05)
+    watching.judge(np.array([[0.5]]))
+    watching.judge(np.array([[0.6]]))
+    time.sleep(0.1)
+    assert watching.done
+    assert not watching.truncated

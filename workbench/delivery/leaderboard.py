@@ -147,6 +147,9 @@ def _note(family: str, score: float, base: float | None, rank: Rank) -> str:
 
 def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
     result = entry.result
+    notes = [note] if note else []
+    if result.truncated:
+        notes.append("ended early")
     return Row(
         place=0,
         name=trial_name(entry.family, entry.number),
@@ -155,7 +158,7 @@ def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
         score_se=result.score_se,
         weight=weight,
         fit_s=result.fit_s,
-        note=note,
+        note=", ".join(notes),
     )
 
 

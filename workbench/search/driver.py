@@ -31,6 +31,8 @@ from workbench.types import (
 POLL_SECONDS = 0.25
 FLUSH_SECONDS = 1.0
 RENEW_SECONDS = 10.0
+TRAINING_SHARE = 0.8
+"""Of the time up to the deadline; the rest is for predicting and storing."""
 
 
 @dataclass
@@ -106,6 +108,11 @@ class Driver:
             return True
         return time.monotonic() + (lane.mean_seconds or 0.0) < self.deadline
 
+    @property
+    def _training_seconds(self) -> float | None:
+        """What a trial that starts now has for its training: better ended early than stopped without a result."""
+        return None if self.deadline is None else max(1.0, TRAINING_SHARE * (self.deadline - time.monotonic()))
+
     def _start(self, lane: Lane) -> bool:
         claim = lane.claim(self.ledger, self.sweep)
         if claim is None:
@@ -134,7 +141,7 @@ class Driver:
             return True
         lane.claimed += 1
         self._running[str(claim.attempt)].values = values
-        self.executor.submit(lane.job(claim, values))
+        self.executor.submit(lane.job(claim, values, self._training_seconds))
         self._show()
         return True
 

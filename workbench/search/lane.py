@@ -97,10 +97,11 @@ class Lane:
             return self.space.defaults()
         return self.engine.ask(claim.turn, self.space)
 
-    def job(self, claim: Claim, values: Values) -> Job:
-        """Return the claimed trial as a job."""
+    def job(self, claim: Claim, values: Values, seconds: float | None = None) -> Job:
+        """Return the claimed trial as a job, with the time that it has."""
         key = self.ground.fit_key(self.template.family, values)
-        return self.template.model_copy(update={"job_id": str(claim.attempt), "values": values, "fit_key": key})
+        told = {"job_id": str(claim.attempt), "values": values, "fit_key": key, "seconds": seconds}
+        return self.template.model_copy(update=told)
 
     def record(self, turn: int, values: Values, state: TrialState, score: float | None, seconds: float) -> None:
         """Take note of a trial of the search that has ended; ``turn`` is its place among those."""

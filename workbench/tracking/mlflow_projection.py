@@ -181,6 +181,7 @@ class MlflowProjection:
                 self._client.log_text(run.info.run_id, failure.traceback, "traceback.txt")
         if result:
             tags |= {"wb.fit": result.fit_key, "wb.cached": str(result.cached).lower()}
+            tags |= {"wb.truncated": "true"} if result.truncated else {}
         self._runs.write(
             run,
             at=at,

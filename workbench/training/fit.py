@@ -22,7 +22,7 @@ from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
 from workbench.training.storing import store
 from workbench.training.watcher import Tell, Watcher
-from workbench.types import Job, Reported, TrialResult
+from workbench.types import Job, Reported, TrialResult, fingerprint
 
 Report = Callable[[Reported], bool]
 
@@ -38,6 +38,7 @@ class Outcome:
     score: float
     fit_s: float
     predict_s: float
+    truncated: bool
 
 
 def fit(material: Material, report: Report) -> TrialResult:
@@ -49,22 +50,32 @@ def fit(material: Material, report: Report) -> TrialResult:
         TrialStopped: a report was answered with 'stop'.
     """
     job = material.job
+    end = None if job.seconds is None else time.monotonic() + job.seconds
     built = _built(material, material.seed(0, "fit"))
     rows = material.training_rows()
     fitter = fitter_for(built, material.problem, job.settings, folds=rows, rebuild=lambda seed: _built(material, seed))
     outcomes = []
     for split in material.splits(neural=built.neural):
-        weights = split.weights(split.watch)
         watcher = Watcher(
-            material.monitor, split.y[split.watch], weights, patience=fitter.patience, tell=_tell(job, split, report)
+            material.monitor,
+            split.y[split.watch],
+            split.weights(split.watch),
+            patience=fitter.patience,
+            tell=_tell(job, split, report),
+            until=_share(end, material.plan.splits - split.index),
         )
         started = time.perf_counter()
         fitted = fitter.fit(split, watcher)
         watcher.check()
-        outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started))
+        outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started, watcher.truncated))
     result = _result(job, built, outcomes, fitter.weights)
     _store(material, built, outcomes, result)
     return result
+
+
+def _share(end: float | None, splits_left: int) -> float | None:
+    """Return until when the next split may train, so that each of those left has as long."""
+    return None if end is None else time.monotonic() + (end - time.monotonic()) / splits_left
 
 
 def _built(material: Material, seed: int) -> Built:
@@ -78,14 +89,14 @@ def _tell(job: Job, split: Split, report: Report) -> Tell:
     return tell
 
 
-def _outcome(material: Material, split: Split, fitted: FittedSplit, fit_s: float) -> Outcome:
+def _outcome(material: Material, split: Split, fitted: FittedSplit, fit_s: float, truncated: bool) -> Outcome:
     started = time.perf_counter()
     prepared = split.prepared
     oof = _predicted(material, split, fitted, prepared.table.take(split.validate))
     test = None if prepared.test is None else _predicted(material, split, fitted, prepared.test)
     predict_s = time.perf_counter() - started
     score = material.metric(split.y[split.validate], oof, split.weights(split.validate))
-    return Outcome(fitted, split, oof, test, score, fit_s, predict_s)
+    return Outcome(fitted, split, oof, test, score, fit_s, predict_s, truncated)
 
 
 def _predicted(material: Material, split: Split, fitted: FittedSplit, prepared: Prepared) -> NDArray[np.float64]:
@@ -96,6 +107,7 @@ def _predicted(material: Material, split: Split, fitted: FittedSplit, prepared: 
 def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> TrialResult:
     scores = np.array([outcome.score for outcome in outcomes])
     spread = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
+    truncated = any(outcome.truncated for outcome in outcomes)
     with_epochs = any(outcome.fitted.best_epoch for outcome in outcomes)
     return TrialResult(
         score=float(scores.mean()),
@@ -108,7 +120,8 @@ def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> Tr
         predict_s=sum(o.predict_s for o in outcomes),
         peak_mb=peak_mb(),
         weights=weights,
-        fit_key=job.fit_key,
+        fit_key=fingerprint("truncated", job.fit_key, job.job_id) if truncated else job.fit_key,
+        truncated=truncated,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,14 +20,25 @@ class Watcher:
     """Judges a split's predictions epoch by epoch."""
 
     def __init__(
-        self, metric: Metric, y: NDArray[Any], weight: NDArray[Any] | None, *, patience: int, tell: Tell
+        self,
+        metric: Metric,
+        y: NDArray[Any],
+        weight: NDArray[Any] | None,
+        *,
+        patience: int,
+        tell: Tell,
+        until: float | None = None,
     ) -> None:
-        """Watch ``metric`` of predictions of the rows with targets ``y`` and weights ``weight``, both ``(rows,)``."""
+        """Watch ``metric`` of predictions of the rows with targets ``y`` and weights ``weight``, both ``(rows,)``.
+
+        ``until`` is the moment of ``time.monotonic()`` from which on an epoch is the last one.
+        """
         self._metric, self._y, self._weight = metric, y, weight
-        self._patience, self._tell = patience, tell
+        self._patience, self._tell, self._until = patience, tell, until
         self.best_epoch = 0
         self.best_value = float("nan")
         self.epoch = 0
+        self.truncated = False
 
     def judge(self, prediction: NDArray[Any], loss: float | None = None) -> bool:
         """Take the predictions ``(rows, outputs)`` after another epoch; return whether they are the best so far.
@@ -46,6 +58,7 @@ class Watcher:
         # A metric may be undefined (AUC with one class); there is no such number in a report.
         if np.isfinite(value) and self._tell(self.epoch, value, loss):
             raise TrialStopped(f"stopped after epoch {self.epoch}")
+        self.truncated = not self._exhausted and self._until is not None and time.monotonic() >= self._until
         if self.done:
             self.check()
         return better
@@ -62,5 +75,9 @@ class Watcher:
 
     @property
     def done(self) -> bool:
-        """Whether `patience` epochs have passed without a better value."""
+        """Whether `patience` epochs have passed without a better value, or the time is over."""
+        return self.truncated or self._exhausted
+
+    @property
+    def _exhausted(self) -> bool:
         return self.epoch - self.best_epoch >= self._patience
