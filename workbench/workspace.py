@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from workbench.data.dataset import Dataset, load_dataset
+from workbench.data.building import load_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.ensembles.members import Candidate
 from workbench.experiment import Experiment

@@ -10,7 +10,8 @@ import pytest
 
 from workbench.config import ExperimentConfig, FoldsConfig
 from workbench.data import checks
-from workbench.data.dataset import Dataset, build_dataset
+from workbench.data.building import build_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.folds import make_plan
 from workbench.errors import DataError
 

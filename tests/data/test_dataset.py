@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pandas as pd
 import pytest
 
 from workbench.config import ExperimentConfig
-from workbench.data.dataset import Dataset, build_dataset, load_dataset
+from workbench.data.building import build_dataset, load_dataset
+from workbench.data.dataset import Dataset
+from workbench.data.preparation import NativePreparation, ScaledPreparation
+from workbench.data.vocabulary import MOST_CODES
 from workbench.errors import DataError
 
 ROWS = 30
@@ -155,3 +159,111 @@ def test_new_identifiers_of_the_same_rows_are_another_test_table(ids: list[Any],
     before.save(tmp_path / "saved")
     after.save(tmp_path / "saved")
     same(Dataset.open(tmp_path / "saved"), after)
+
+
+def plain(rows: int, start: int = 0, **changes: Any) -> pd.DataFrame:
+    steps = np.arange(start, start + rows)
+    columns = {"x": steps % 13 + 0.5, "kind": [f"k{step % 4}" for step in steps], "y": steps % 11 + 1.0}
+    return pd.DataFrame({**columns, **changes})
+
+
+def with_extra(*extra: pd.DataFrame, train: pd.DataFrame | None = None, **data: Any) -> Dataset:
+    names = [f"extra{number}.csv" for number in range(len(extra))]
+    parts = {"train": "train.csv", "target": "y", "extra": names, **data}
+    given = ExperimentConfig.model_validate({"data": parts, "metric": "rmse"})
+    return build_dataset(given, plain(40) if train is None else train, None, "values", extra=extra)
+
+
+def test_extra_rows_are_the_last_ones() -> None:
+    dataset = with_extra(plain(5, 100, kind=["new", "k0", None, "k1", "k2"], further=1), plain(3, 200))
+    assert (dataset.rows, dataset.own_rows, dataset.extra) == (48, 40, 8)
+    assert dataset.y[40:].tolist() == [*(np.arange(100, 105) % 11 + 1.0), *(np.arange(200, 203) % 11 + 1.0)]
+    kind = next(column for column in dataset.schema.features if column.name == "kind")
+    assert (kind.size, kind.missing) == (5, True)
+    assert dataset.weight is None
+    assert any("8 extra rows are trained on and never validated" in notice for notice in dataset.notices)
+    assert dataset.key != with_extra().key
+    whole = with_extra(train=pd.concat([plain(40), plain(3, 200)], ignore_index=True))
+    assert with_extra(plain(3, 200)).key != whole.key
+
+
+def test_extra_rows_weigh_what_they_are_told() -> None:
+    assert with_extra(plain(2, 100), extra_weight=0.25).weight.tolist() == [1.0] * 40 + [0.25] * 2  # type: ignore[union-attr]
+    dataset = with_extra(plain(2, 100, w=[2.0, 4.0]), train=plain(40, w=3.0), weight="w", extra_weight=0.5)
+    assert dataset.weight is not None
+    assert dataset.weight.tolist() == [3.0] * 40 + [1.0, 2.0]
+
+
+def test_a_group_is_the_same_in_every_table() -> None:
+    train = plain(40, g=np.arange(40) // 4)
+    group = with_extra(plain(3, 100, g=["0", "9", "far"]), train=train, group="g").group
+    assert group is not None
+    assert group[40:].tolist() == [group[0], group[36], 10]
+
+
+def test_extra_rows_that_repeat_the_training_table_are_told() -> None:
+    dataset = with_extra(pd.concat([plain(40).iloc[[3, 7]], plain(2, 100, x=99.0)]))
+    assert any("2 of them equal rows of the training table" in notice for notice in dataset.notices)
+
+
+def test_columns_that_models_ignore_may_lack_in_extra_rows(tmp_path: Path) -> None:
+    dataset = with_extra(plain(2, 100), train=plain(40, name=[f"Mr {row}" for row in range(40)]), drop=["name"])
+    dataset.save(tmp_path / "set")
+    same(Dataset.open(tmp_path / "set"), dataset)
+    assert Dataset.open(tmp_path / "set").raw("train")["name"].tolist()[38:] == ["Mr 38", "Mr 39", None, None]
+
+
+@pytest.mark.parametrize(
+    ("extra", "data", "message"),
+    [
+        (plain(3).drop(columns="x"), {}, r"extra table extra0\.csv lacks a column of the training table: 'x'"),
+        (plain(3).rename(columns={"y": "Y"}), {}, r"extra table extra0\.csv has no column 'y' \(data\.target\)"),
+        (plain(3, y=[1.0, None, 2.0]), {}, r"target 'y' is empty in 1 of 3 rows \(2\)"),
+        (plain(3, x=["1", "two", "3"]), {}, r"extra table extra0\.csv: column 'x' is numeric, .*'two' in row 2"),
+        (plain(3), {"weight": "w"}, r"extra table extra0\.csv has no column 'w' \(data\.weight\)"),
+        (plain(3, w=[1.0, -1.0, 1.0]), {"weight": "w"}, r"extra0\.csv: weight 'w' must be a number from 0 up"),
+        (plain(3, g=["a", None, "b"]), {"group": "g"}, r"extra0\.csv: group 'g' is empty in 1 of 3 rows"),
+        (plain(0), {}, r"extra table extra0\.csv has no rows"),
+    ],
+)
+def test_extra_tables_that_do_not_fit_are_told(extra: pd.DataFrame, data: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        with_extra(extra, train=plain(40, **{name: np.arange(40) // 4 for name in data.values()}), **data)
+
+
+def test_labels_of_the_test_table_are_dropped_with_a_notice() -> None:
+    labelled, unlabelled = build(test=frame().head(4)), build(test=frame().drop(columns="y").head(4))
+    assert any("the test table has the target 'y': it is dropped" in notice for notice in labelled.notices)
+    assert (labelled.key, labelled.test_key) == (unlabelled.key, unlabelled.test_key)
+    assert "y" not in labelled.raw("test")
+    assert not any("target" in notice for notice in unlabelled.notices)
+
+
+def test_unseen_categories_further_and_reordered_columns_of_the_test_table_do_no_harm() -> None:
+    test = frame().drop(columns="y").head(4).assign(further=1, kind=["new", "a", None, "b"])
+    dataset = build(test=test[test.columns[::-1]])
+    assert dataset.test is not None
+    assert list(dataset.test.columns) == list(dataset.features.columns)
+    preparation = NativePreparation(dataset.schema)
+    preparation.fit_transform(dataset.features, dataset.y)
+    codes = preparation.transform(dataset.test).categorical[:, 0]
+    assert codes[0] == codes[2] == 0
+    assert codes[1] > 0
+
+
+def test_many_categories_and_an_empty_column_neither_explode_nor_fail() -> None:
+    rows = 120_000
+    code = np.arange(rows) % 100_000
+    wide = pd.DataFrame({"c": [f"c{value}" for value in code], "empty": None, "x": code % 7, "y": code % 5})
+    given = ExperimentConfig.model_validate({"data": {"train": "t.csv", "target": "y"}, "metric": "rmse"})
+    start = time.perf_counter()
+    dataset = build_dataset(given, wide, wide.drop(columns="y"), "values")
+    assert [column.size for column in dataset.schema.features] == [100_000, 0]
+    assert "column 'empty': ignored as every cell is empty" in dataset.notices
+    for kind in (NativePreparation, ScaledPreparation):
+        preparation = kind(dataset.schema)
+        prepared = preparation.fit_transform(dataset.features, dataset.y)
+        assert max(preparation.inputs.sizes) <= MOST_CODES
+        assert prepared.numeric.nbytes + prepared.categorical.nbytes < 10_000_000
+        preparation.transform(dataset.test)
+    assert time.perf_counter() - start < 20.0  # about 1 s

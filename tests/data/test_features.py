@@ -54,7 +54,7 @@ def v1(frame):
 
 
 @feature_set(after=v1)
-class town_means:  # noqa: N801 - a feature set's name
+class town_means:
     def fit_transform(self, frame, y):
         self.means, self.mean = y.groupby(frame["town"]).mean(), y.mean()
         return self.transform(frame)
@@ -150,7 +150,7 @@ def test_a_fold_step_is_fitted_on_the_rows_that_it_is_given_and_on_no_others() -
     again, same = chain.fit(chain.rows(changed).iloc[train], other.iloc[train])
     pd.testing.assert_series_equal(fitted[1].means, again[1].means)
     pd.testing.assert_frame_equal(after, same)
-    assert fitted[0] is None and fitted[2] is None
+    assert [transformer is None for transformer in fitted] == [True, False, True]
     rest = chain.transform(rows.iloc[30:], fitted, start=1)
     expected = rest["town"].map(fitted[1].means).fillna(y[:30].mean())
     np.testing.assert_array_equal(rest["twice"], 2 * expected.astype(float))
@@ -207,9 +207,9 @@ def test_row_sets_that_look_at_other_rows_are_refused(function: Callable[..., An
 
 
 def test_transformers_that_look_at_other_rows_in_transform_are_refused() -> None:
-    class centred:  # noqa: N801
-        def fit(self, frame, y):
-            return self
+    class centred:
+        def fit(self, frame, _):
+            self.columns = list(frame)
 
         def transform(self, frame):
             return frame.assign(centre=frame["b"] - frame["b"].mean())
@@ -219,7 +219,7 @@ def test_transformers_that_look_at_other_rows_in_transform_are_refused() -> None
 
 
 def test_a_transformer_that_sees_only_a_fold_may_not_change_its_columns() -> None:
-    class seen:  # noqa: N801
+    class seen:
         def fit_transform(self, frame, y):
             return frame.assign(**{f"is_{int(y.max())}": 1.0})
 
@@ -233,7 +233,7 @@ def test_a_transformer_that_sees_only_a_fold_may_not_change_its_columns() -> Non
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda frame: None, "expected a pandas DataFrame, got NoneType; add 'return frame' at its end"),
+        (lambda _: None, "expected a pandas DataFrame, got NoneType; add 'return frame' at its end"),
         (lambda frame: frame.to_numpy(), "expected a pandas DataFrame, got ndarray"),
         (lambda frame: frame.dropna(), r"got 40 rows and returned \d+; every row must be kept"),
         (lambda frame: frame.sort_values("a"), "came back in another order or under another index"),
@@ -246,7 +246,7 @@ def test_a_transformer_that_sees_only_a_fold_may_not_change_its_columns() -> Non
         (lambda frame: frame.assign(z=frame["Aa"]), r"KeyError: 'Aa'\. Did you mean 'a'\? The table has: a, b, town"),
         (lambda frame: frame.assign(z=[[1]] * len(frame)), "column 'z' holds list cells"),
         (lambda frame: frame.assign(z=pd.Timedelta("1h")), "column 'z' holds timedelta64"),
-        (lambda frame: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda _: 1 / 0, "ZeroDivisionError: division by zero"),
     ],
 )
 def test_answers_that_are_no_table_of_the_same_rows_are_refused(function: Callable[..., Any], message: str) -> None:
@@ -255,7 +255,7 @@ def test_answers_that_are_no_table_of_the_same_rows_are_refused(function: Callab
 
 
 def test_decorators_that_make_no_sense_are_refused() -> None:
-    class needs:  # noqa: N801
+    class needs:
         def __init__(self, number):
             self.number = number
 
@@ -272,8 +272,8 @@ def test_decorators_that_make_no_sense_are_refused() -> None:
 
 
 def test_errors_name_the_line_and_references_what_is_not_there(tmp_path: Path) -> None:
-    source = "from workbench import feature_set\n\n@feature_set\ndef bad(frame):\n    return frame['q']\n\ndef plain(f): ...\n"
-    (tmp_path / "features.py").write_text(source)
+    source = "from workbench import feature_set\n\n@feature_set\ndef bad(frame):\n    return frame['q']\n"
+    (tmp_path / "features.py").write_text(source + "\ndef plain(frame): ...\n")
 
     def ref(name: str) -> FeaturesRef:
         return FeaturesRef(name=name, reference=f"features:{name}", root=tmp_path, code="x")

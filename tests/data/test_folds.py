@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.config import ExperimentConfig, FoldsConfig
-from workbench.data.dataset import Dataset, build_dataset
+from workbench.data.building import build_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.folds import TRAIN, UNUSED, VALIDATE, FoldPlan, make_plan
 from workbench.errors import DataError
 

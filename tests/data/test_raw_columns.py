@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from workbench.config import ExperimentConfig
-from workbench.data.dataset import Dataset, build_dataset
+from workbench.data.building import build_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.raw_columns import raw_rows, raw_schema
 from workbench.errors import DataError
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from workbench import registry
 from workbench.config.models import ExperimentConfig
-from workbench.data.dataset import Dataset, load_dataset
+from workbench.data.building import load_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.store.vault import Vault
 from workbench.training.runner import run

@@ -12,7 +12,7 @@ import pytest
 
 from workbench import registry
 from workbench.config.models import ExperimentConfig
-from workbench.data.dataset import load_dataset
+from workbench.data.building import load_dataset
 from workbench.data.folds import make_plan
 from workbench.metrics import load_metric
 from workbench.types import FamilyRef, Job, MetricRef, TrainingSettings

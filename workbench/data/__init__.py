@@ -1,6 +1,7 @@
 """Data: readers, schema, checks, fold plans, and preparations that are fitted in the fold."""
 
-from workbench.data.dataset import Dataset, build_dataset, load_dataset
+from workbench.data.building import build_dataset, load_dataset
+from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.data.identifiers import identifiers
 from workbench.data.preparation import NativePreparation, Preparation, Prepared, ScaledPreparation

@@ -24,17 +24,17 @@ def check_train(train: pd.DataFrame, config: DataConfig, *, origin: str) -> None
         DataError: no rows; a column that ``config`` names is absent or has two parts; the target is constant or has
             gaps.
     """
-    _check_distinct_names(train, origin)
+    check_distinct_names(train, origin)
     parts = {"target": config.target, "id": config.id, "group": config.group, "weight": config.weight}
     named = {part: name for part, name in parts.items() if name is not None}
     for part, name in named.items():
-        _check_column(train, name, part, origin)
+        check_column(train, name, f"data.{part}", origin)
         twin = next((other for other, its in named.items() if its == name and other != part), None)
         if twin is not None:
             raise DataError(f"data.{part} and data.{twin} are both '{name}'; expected two different columns")
     if train.empty:
         raise DataError(f"{origin} has no rows")
-    _check_gaps(train[config.target], "target", config.target, origin, "remove these rows, or fill the cells")
+    check_gaps(train[config.target], "target", config.target, origin, "remove these rows, or fill the cells")
     if train[config.target].nunique() == 1:
         only = train[config.target].iloc[0]
         raise DataError(
@@ -50,9 +50,24 @@ def check_test(test: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
     """
     if test.empty:
         raise DataError(f"{origin} has no rows")
-    _check_distinct_names(test, origin)
+    check_distinct_names(test, origin)
     if config.id is not None:
-        _check_column(test, config.id, "id", origin)
+        check_column(test, config.id, "data.id", origin)
+
+
+def check_extra(extra: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
+    """Check a table of further training rows: target, weight and group are those of the training table.
+
+    Raises:
+        DataError: what is lacking. The features are checked by `workbench.data.schema.conform`.
+    """
+    check_distinct_names(extra, origin)
+    if extra.empty:
+        raise DataError(f"{origin} has no rows")
+    for key, name in {"target": config.target, "weight": config.weight, "group": config.group}.items():
+        if name is not None:
+            check_column(extra, name, f"data.{key}", origin)
+    check_gaps(extra[config.target], "target", config.target, origin, "remove these rows, or fill the cells")
 
 
 def check_ids(ids: pd.Series[Any], *, origin: str) -> None:
@@ -62,7 +77,7 @@ def check_ids(ids: pd.Series[Any], *, origin: str) -> None:
         DataError: names the column, how many cells are wrong, and the first of them.
     """
     name = str(ids.name)
-    _check_gaps(ids, "id", name, origin, "every row needs its identifier")
+    check_gaps(ids, "id", name, origin, "every row needs its identifier")
     repeated = ids.duplicated()
     if repeated.any():
         value = ids[repeated].iloc[0]
@@ -112,7 +127,7 @@ def check_groups(group: pd.Series[Any], *, origin: str) -> None:
     Raises:
         DataError: names the rows without one.
     """
-    _check_gaps(group, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
+    check_gaps(group, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
 
 
 _TWO_CLASSES = {
@@ -190,20 +205,35 @@ def _check_class_sizes(y: Array, splits: int, schema: Schema) -> None:
         )
 
 
-def _check_distinct_names(frame: pd.DataFrame, origin: str) -> None:
+def check_distinct_names(frame: pd.DataFrame, origin: str) -> None:
+    """Check that no column's name appears twice.
+
+    Raises:
+        DataError: names those that do.
+    """
     if not frame.columns.is_unique:
         repeated = ", ".join(f"'{name}'" for name in frame.columns[frame.columns.duplicated()].unique())
         raise DataError(f"{origin}: column names must differ, but {repeated} appears more than once")
 
 
-def _check_column(frame: pd.DataFrame, name: str, part: str, origin: str) -> None:
+def check_column(frame: pd.DataFrame, name: str, key: str, origin: str) -> None:
+    """Check that a table has the column that the configuration names under ``key``.
+
+    Raises:
+        DataError: with the nearest name.
+    """
     if name not in frame.columns:
         names = [str(column) for column in frame.columns]
         shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-        raise DataError(f"{origin} has no column '{name}' (data.{part}).{nearest(name, names)} It has: {shown}")
+        raise DataError(f"{origin} has no column '{name}' ({key}).{nearest(name, names)} It has: {shown}")
 
 
-def _check_gaps(column: pd.Series[Any], part: str, name: str, origin: str, advice: str) -> None:
+def check_gaps(column: pd.Series[Any], part: str, name: str, origin: str, advice: str) -> None:
+    """Check that no cell is missing.
+
+    Raises:
+        DataError: how many are, in which rows, and ``advice``.
+    """
     gaps = np.flatnonzero(column.isna().to_numpy())
     if len(gaps):
         rows = ", ".join(str(row + 1) for row in gaps[:5]) + (", …" if len(gaps) > 5 else "")

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.config.models import ExperimentConfig
-from workbench.data import checks
-from workbench.data.content import array_digest, frame_digest
 from workbench.data.dataset_files import read_about, read_array, read_frame, write_folder
-from workbench.data.identifiers import identifiers
-from workbench.data.labels import encode
-from workbench.data.raw_columns import other_columns, raw_frame
-from workbench.data.readers import read_table
-from workbench.data.schema import conform, infer_schema
+from workbench.data.planning import Planning
+from workbench.data.raw_columns import raw_frame
 from workbench.errors import DataError
-from workbench.types import Needs, Schema, fingerprint
+from workbench.types import Schema
 
 Array = NDArray[Any]
 _ARRAYS = ("y", "weight", "group", "ids", "test_ids")
@@ -54,11 +45,18 @@ class Dataset:
     key: str = ""
     test_key: str = ""
     notices: tuple[str, ...] = ()
+    planning: Planning = field(default_factory=Planning)
+    """What only fold plans look at; not saved."""
 
     @property
     def rows(self) -> int:
-        """Rows of the training table."""
+        """Rows to train on, the extra ones included."""
         return len(self.y)
+
+    @property
+    def own_rows(self) -> int:
+        """Rows of the training table itself, which come first."""
+        return len(self.y) - self.extra
 
     def raw(self, which: Literal["train", "test"]) -> pd.DataFrame:
         """Return a table as feature sets see it; see `workbench.data.raw_columns.raw_frame`.
@@ -107,90 +105,5 @@ class Dataset:
         arrays: dict[str, Any] = {name: read_array(folder, name) for name in _ARRAYS}
         if arrays["y"] is None:
             raise DataError(f"{folder} is not whole: y.npy is absent; remove the folder to rewrite it")
-        about = {
-            "key": about["key"],
-            "test_key": about["test_key"],
-            "extra": about["extra"],
-            "notices": tuple(about["notices"]),
-        }
-        return cls(schema=schema, **frames, **arrays, **about)
-
-
-def load_dataset(config: ExperimentConfig, root: Path, metric_needs: Needs) -> Dataset:
-    """Read, infer, check and conform an experiment's tables; paths are relative to the folder ``root``.
-
-    Raises:
-        DataError: whatever `workbench.data.readers`, `workbench.data.checks` and `workbench.data.schema` refuse.
-    """
-    text: Collection[str] = () if config.data.id is None else (config.data.id,)
-    read = partial(read_table, text=text, encoding=config.data.encoding)
-    train = read(root / config.data.train)
-    test = None if config.data.test is None else read(root / config.data.test)
-    return build_dataset(config, train, test, metric_needs)
-
-
-def build_dataset(
-    config: ExperimentConfig, train: pd.DataFrame, test: pd.DataFrame | None, metric_needs: Needs
-) -> Dataset:
-    """Make a data set of tables that are in memory; see `load_dataset`."""
-    data = config.data
-    origin = f"training table {data.train.name}"
-    train = train.rename(columns=str).reset_index(drop=True)
-    checks.check_train(train, data, origin=origin)
-    schema, notices = infer_schema(train, data, task=config.task, metric_needs=metric_needs)
-    y = encode(train[data.target], schema, origin=origin)
-    if isinstance(config.metric, str):
-        checks.check_metric(config.metric, y, task=schema.task, classes=schema.classes)
-    features = conform(train, schema, origin=origin)
-    weight = None if data.weight is None else _weights(train[data.weight], origin)
-    group = None if data.group is None else _groups(train[data.group], origin)
-    ids = None if data.id is None else identifiers(train[data.id], origin=origin)
-    if test is not None:
-        test = test.rename(columns=str).reset_index(drop=True)
-    tested, test_ids = (None, None) if test is None else _test_part(config, test, schema)
-    seen = other_columns(train, test, schema)
-    return Dataset(
-        schema=seen.schema,
-        features=features,
-        y=y,
-        weight=weight,
-        group=group,
-        ids=ids,
-        test=tested,
-        test_ids=test_ids,
-        others=seen.train,
-        test_others=seen.test,
-        key=_content_key(seen.schema, (features, seen.train), (y, weight, group)),
-        test_key="" if tested is None or seen.test is None else _test_key((tested, seen.test), test_ids),
-        notices=(*notices, *seen.notices),
-    )
-
-
-def _content_key(schema: Schema, frames: Iterable[pd.DataFrame], arrays: Iterable[Array | None]) -> str:
-    """Return the key of a training table's content: 16 hexadecimal digits."""
-    parts = [*(frame_digest(frame) for frame in frames), *(array_digest(array) for array in arrays)]
-    return fingerprint("train", schema.model_dump(mode="json"), *parts)
-
-
-def _test_key(frames: Iterable[pd.DataFrame], ids: Array | None) -> str:
-    text = ids.astype(str) if ids is not None and ids.dtype == object else ids
-    return fingerprint("test", *(frame_digest(frame) for frame in frames), array_digest(text))
-
-
-def _test_part(config: ExperimentConfig, test: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Array | None]:
-    origin = f"test table {config.data.test.name}" if config.data.test is not None else "test table"
-    checks.check_test(test, config.data, origin=origin)
-    ids = None if config.data.id is None else identifiers(test[config.data.id], origin=origin)
-    return conform(test, schema, origin=origin), ids
-
-
-def _weights(column: pd.Series[Any], origin: str) -> Array:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    checks.check_weights(numbers, name=str(column.name), origin=origin)
-    return numbers
-
-
-def _groups(column: pd.Series[Any], origin: str) -> Array:
-    checks.check_groups(column, origin=origin)
-    codes, _ = pd.factorize(column)
-    return codes.astype(np.int64)
+        keys: dict[str, Any] = {name: about[name] for name in ("key", "test_key", "extra")}
+        return cls(schema=schema, **frames, **arrays, **keys, notices=tuple(about["notices"]))

@@ -96,7 +96,7 @@ def _restored(stored: pd.Series[Any], kind: ColumnKind) -> pd.Series[Any]:
     if kind == "categorical":
         values = stored.to_numpy(dtype=object, copy=True)
         values[stored.isna().to_numpy()] = None
-        return pd.Series(values).astype(object)
+        return pd.Series(values, dtype=object)  # without it, pandas would infer its own string type
     return stored.astype("datetime64[us]") if kind == "datetime" else stored
 
 

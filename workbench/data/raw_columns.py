@@ -50,47 +50,61 @@ def raw_frame(features: pd.DataFrame, others: pd.DataFrame, schema: Schema) -> p
     """
     parts = {str(name): part for frame in (features, others) for name, part in frame.items()}
     columns = {
-        column.name: _nullable(parts[column.name]) if column.kind == "boolean" else parts[column.name]
+        column.name: nullable(parts[column.name]) if column.kind == "boolean" else parts[column.name]
         for column in raw_schema(schema).features
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(len(features)))
 
 
-def _nullable(column: pd.Series[Any]) -> pd.Series[Any]:
+def nullable(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a conformed boolean column, 0.0, 1.0 and NaN, as pandas' ``boolean``."""
     values = column.to_numpy()
     return pd.Series(pd.arrays.BooleanArray(values == 1.0, np.isnan(values)))
 
 
-def other_columns(train: pd.DataFrame, test: pd.DataFrame | None, schema: Schema) -> Others:
-    """Conform what models ignore and both tables have.
+def other_columns(
+    train: pd.DataFrame, test: pd.DataFrame | None, schema: Schema, extra: Sequence[pd.DataFrame] = ()
+) -> Others:
+    """Conform what models ignore and both tables have; the rows of ``extra`` follow those of ``train``.
 
-    A column whose cells cannot be typed in both is left out with a notice: models do not need it, and a feature set
-    that does is told that there is no such column.
+    A column whose cells cannot be typed in all tables is left out with a notice: models do not need it, and a feature
+    set that does is told that there is no such column. A column that an extra table lacks is empty there.
     """
-    tables = [train] if test is None else [train, test]
-    made: list[dict[str, Any]] = [{} for _ in tables]
+    made: list[dict[str, Any]] = [{}, {}]
     columns, notices = [], []
     for column in schema.columns:
         try:
-            parts = _read(tables, column)
+            parts = _read(train, test, extra, column)
         except ColumnFault as fault:
             parts = []
             notices.append(f"feature sets do not see a column that models ignore: {fault}")
         for of_table, part in zip(made, parts, strict=False):
             of_table[column.name] = part
         columns.append(column if parts else column.model_copy(update={"cells": None}))
-    frames = [pd.DataFrame(parts, index=pd.RangeIndex(len(table))) for parts, table in zip(made, tables, strict=True)]
-    changed = schema.model_copy(update={"columns": tuple(columns)})
-    return Others(changed, frames[0], None if test is None else frames[1], tuple(notices))
+    rows = len(train) + sum(len(table) for table in extra)
+    return Others(
+        schema=schema.model_copy(update={"columns": tuple(columns)}),
+        train=pd.DataFrame(made[0], index=pd.RangeIndex(rows)),
+        test=None if test is None else pd.DataFrame(made[1], index=pd.RangeIndex(len(test))),
+        notices=tuple(notices),
+    )
 
 
-def _read(tables: Sequence[pd.DataFrame], column: Column) -> list[Any]:
-    """Return an ignored column of every table, or nothing where one lacks it.
+def _read(
+    train: pd.DataFrame, test: pd.DataFrame | None, extra: Sequence[pd.DataFrame], column: Column
+) -> list[pd.Series[Any]]:
+    """Return an ignored column of the training rows and of the test table, or nothing where one lacks it.
 
     Raises:
         ColumnFault: its cells are not in all tables what they are in the first.
     """
-    kind = column.cells
-    if kind is None or any(column.name not in table for table in tables):
+    kind, name = column.cells, column.name
+    if kind is None or name not in train or (test is not None and name not in test):
         return []
-    return [as_series(read_column(table[column.name], kind, column.name)) for table in tables]
+
+    def read(table: pd.DataFrame) -> pd.Series[Any]:
+        cells = table[name] if name in table else pd.Series([None] * len(table), dtype=object)
+        return pd.Series(as_series(read_column(cells, kind, name)))
+
+    first = read(train) if not extra else pd.concat([read(train), *map(read, extra)], ignore_index=True)
+    return [first] if test is None else [first, read(test)]

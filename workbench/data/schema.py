@@ -16,7 +16,7 @@ from workbench.data.labels import class_labels, infer_task
 from workbench.errors import DataError, nearest
 from workbench.types import Column, ColumnKind, Needs, Schema, Task
 
-__all__ = ["conform", "describe_column", "infer_kind", "infer_schema"]
+__all__ = ["conform", "describe_column", "infer_kind", "infer_schema", "readable_kind"]
 
 ORIGIN = "training table"
 TEXT_SHARE = 0.9
@@ -133,10 +133,10 @@ def _find(
 ) -> _Finding:
     if role is not None and (hidden or corrected is None):
         seen = role in ("id", "group")
-        ignored = Column(name=name, kind="ignored", cells=_cells(column, name) if seen else None)
+        ignored = Column(name=name, kind="ignored", cells=readable_kind(column, name) if seen else None)
         return _Finding(ignored, f"not shown to models as it is the {role}")
     if corrected == "ignored":
-        return _Finding(Column(name=name, kind="ignored", cells=_cells(column, name)))
+        return _Finding(Column(name=name, kind="ignored", cells=readable_kind(column, name)))
     if corrected is not None:
         return _Finding(_described(_cleaned(column, name, corrected), name, corrected))
     check_plain(column, name)
@@ -149,8 +149,8 @@ def _find(
     return _Finding(_described(cleaned, name, kind), doubt)
 
 
-def _cells(column: pd.Series[Any], name: str) -> ColumnKind | None:
-    """Return what an ignored column's cells are; ``None`` for what no kind can hold."""
+def readable_kind(column: pd.Series[Any], name: str) -> ColumnKind | None:
+    """Return what a column's cells are; ``None`` for what no kind can hold."""
     try:
         check_plain(column, name)
     except ColumnFault:

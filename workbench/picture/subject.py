@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import registry
-from workbench.data.dataset import load_dataset
+from workbench.data.building import load_dataset
 from workbench.data.folds import make_plan
 from workbench.errors import ConfigError
 from workbench.evaluation.selection import find_family
