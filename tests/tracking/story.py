@@ -11,6 +11,7 @@ from workbench.store.events import (
     ModelExported,
     SweepFinished,
     SweepStarted,
+    TrialCompared,
     TrialFinished,
     TrialStarted,
 )
@@ -67,6 +68,19 @@ def trial_finished(
     outcome = result(score, fit_key=f"f{trial}") if score is not None else None
     given: dict[str, Any] = {"study": 1, "number": trial - 1, "state": "complete", "result": outcome}
     return TrialFinished(sweep=sweep, trial=trial, attempt=attempt, family=family, **{**given, **changes})
+
+
+def compared(trial: int, *, sweep: int = 2, family: str = "lightgbm~seed1", **changes: Any) -> TrialCompared:
+    given: dict[str, Any] = {
+        "study": 1,
+        "number": trial - 1,
+        "difference": 0.02,
+        "difference_se": 0.005,
+        "p": 0.01,
+        "seed_noise": 0.004,
+        "verdict": "better",
+    }
+    return TrialCompared(sweep=sweep, trial=trial, family=family, **{**given, **changes})
 
 
 def reports(attempt: int, epochs: int = 120) -> list[tuple[int, Reported]]:

@@ -95,6 +95,7 @@ def test_a_trials_params_metrics_and_tags(ledger: Ledger, uri: str, store: Path)
         "wb.code": "v1",
         "wb.dirty": "true",
         "wb.attempt": "1",
+        "wb.origin": "search",
         "wb.values": '{"learning_rate": 0.1, "num_leaves": 31, "never_used": 1}',
         "wb.fit": "f1",
         "wb.cached": "false",
@@ -117,6 +118,29 @@ def test_runs_start_and_end_when_the_events_happened(ledger: Ledger, uri: str, s
 def test_replaying_from_event_0_changes_nothing(ledger: Ledger, uri: str, store: Path) -> None:
     story.tell(ledger)
     replay(ledger, [MlflowProjection(ledger, uri, store)])
+    before = everything(uri)
+    replay(ledger, [MlflowProjection(ledger, uri, store)])
+    assert everything(uri) == before
+
+
+def test_a_tried_trial_shows_its_note_and_its_newest_comparison(ledger: Ledger, uri: str, store: Path) -> None:
+    story.tell(ledger)
+    ledger.append(story.sweep_started(2, title="0002 try lightgbm: slower"))
+    ledger.append(story.trial_started(5, 5, sweep=2, origin="try", note="slower", family="lightgbm~seed1"))
+    ledger.append(story.trial_finished(5, 5, 0.82, sweep=2, family="lightgbm~seed1"))
+    ledger.append(story.compared(5, against="lightgbm#0000", note="slower"))
+    ledger.append(story.compared(5, against="mlp#0003", difference=-0.03, difference_se=None, verdict="worse"))
+    ledger.append(SweepFinished(sweep=2, state="complete"))
+    replay(ledger, [MlflowProjection(ledger, uri, store)])
+    trial = named(uri)["lightgbm~seed1#0004"]
+    tags = {name: trial.data.tags.get(name) for name in ("wb.origin", "wb.note", "wb.against", "wb.verdict")}
+    assert tags == {"wb.origin": "try", "wb.note": "slower", "wb.against": "mlp#0003", "wb.verdict": "worse"}
+    assert trial.data.tags["mlflow.note.content"] == "slower"
+    assert trial.data.metrics["difference"] == -0.03
+    assert len(steps(uri, trial, "difference")) == 2
+    assert trial.data.metrics["seed_noise"] == 0.004
+    assert trial.data.params["lightgbm.num_leaves"] == "31"
+    MlflowClient(tracking_uri=uri).set_tag(trial.info.run_id, "mlflow.note.content", "a person's own words")
     before = everything(uri)
     replay(ledger, [MlflowProjection(ledger, uri, store)])
     assert everything(uri) == before
