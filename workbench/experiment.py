@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import registry
 from workbench.config import ExperimentConfig, MetricConfig, config_from_mapping, read_config
+from workbench.config.feature_names import feature_problem
 from workbench.config.models import DEFAULT_FAMILIES, FamilyConfig
 from workbench.errors import ConfigError, DataError
 from workbench.metrics import Metric
@@ -174,11 +175,17 @@ class Experiment:
         return ref.model_copy(update={key: value for key, value in changes.items() if value is not None})
 
     def _features(self, features: str | None) -> FeaturesRef | None:
-        """Return a feature set as workers need it: a name of ``features.py``, or ``module:attribute``."""
+        """Return a feature set as workers need it: a name of ``features.py``, or ``module:attribute``.
+
+        Raises:
+            ConfigError: ``features.py`` has no such set.
+        """
         if features is None:
             return None
         reference = features if ":" in features else f"features:{features}"
         root = self._root_of(reference)
+        if reference != features and (problem := feature_problem(features, root)):
+            raise ConfigError(problem)
         name = reference.rpartition(":")[2]
         return FeaturesRef(name=name, reference=reference, root=root, code=code_identity(reference, root))
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench import registry
-from workbench.config.models import ExperimentConfig, FamilyConfig, MetricConfig
+from workbench.config.feature_names import feature_problem
+from workbench.config.models import NO_FEATURES, ExperimentConfig, FamilyConfig, MetricConfig
 from workbench.config.source import KeyPath, Problem, shortened
 from workbench.errors import ConfigError, nearest
 
@@ -31,6 +32,22 @@ def file_problems(config: ExperimentConfig, root: Path) -> Iterator[Problem]:
         path = getattr(config.data, key)
         if path is not None and not is_file(root / path):
             yield Problem(("data", key), _absent(root / path, root))
+
+
+def feature_problems(config: ExperimentConfig, root: Path) -> Iterator[Problem]:
+    """Yield a problem for each feature set that the folder ``root`` does not have."""
+    if config.features not in (None, NO_FEATURES):
+        yield from _features(str(config.features), root, ("features",))
+    for position, entry in enumerate(config.families):
+        if isinstance(entry, FamilyConfig) and entry.features not in (None, NO_FEATURES):
+            yield from _features(str(entry.features), root, ("families", position, "features"))
+
+
+def _features(features: str, root: Path, path: KeyPath) -> Iterator[Problem]:
+    if ":" in features:
+        yield from _reference(features, path)
+    elif (text := feature_problem(features, root)) is not None:
+        yield Problem(path, text)
 
 
 def is_file(path: Path) -> bool:

@@ -30,6 +30,9 @@ Positive = Annotated[int, Field(gt=0), _NoBoolean]
 DEFAULT_FAMILIES = ("dummy", "lightgbm", "xgboost", "mlp")
 """Cheap ones first, so that something is delivered whatever the budget."""
 
+NO_FEATURES = "none"
+"""In the place of a feature set: the table as it is."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 FamilyEntry = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean]
@@ -212,7 +215,7 @@ class ExperimentConfig(Config):
         """Return an entry of `families` as a mapping, with the experiment's feature set if it names none."""
         family = _family(entry)
         features = self.features if family.features is None and family.name != BASE_FAMILY else family.features
-        return family.model_copy(update={"features": None if features == "none" else features})
+        return family.model_copy(update={"features": None if features == NO_FEATURES else features})
 
 
 def _family(entry: str | FamilyConfig) -> FamilyConfig:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workbench.config.checks import file_problems, is_file, name_problems
+from workbench.config.checks import feature_problems, file_problems, is_file, name_problems
 from workbench.config.models import ExperimentConfig
 from workbench.config.overrides import apply
 from workbench.config.problems import problems
@@ -80,7 +80,9 @@ def _validated(value: Any, source: Source, root: Path | None, overrides: Sequenc
         config = ExperimentConfig.model_validate(values)
     except ValidationError as error:
         raise source.error(problems(error, values)) from None
-    found = [*name_problems(config), *(file_problems(config, root) if root is not None else ())]
+    found = list(name_problems(config))
+    if root is not None:
+        found += [*file_problems(config, root), *feature_problems(config, root)]
     if found:
         raise source.error(found)
     return config

@@ -145,7 +145,8 @@ def _stage(
 def _copy_member(
     staged: Path, ref: MemberRef, vault: Vault, splits: int, roots: dict[Path, str], code_root: Path | None
 ) -> FrozenMember:
-    target = Path("members") / ref.trial.replace("#", "-")  # a '#' would be cut off an artifact's URL
+    # A '#' would be cut off an artifact's URL, and a '+' may be read as a space.
+    target = Path("members") / ref.trial.replace("#", "-").replace("+", "-on-")
     code = features = None
     for split in range(splits):
         bundle = vault.folder(ref.fit_key) / f"split{split}"
