@@ -3,6 +3,7 @@
 - A Python block is run, all of a page's in one script and in one namespace.
 - A `sh` block is run by bash, in the same folder, at its place between the Python blocks.
 - A block with a title, as ```` ```yaml title="titanic/experiment.yaml" ````, is a file that is written there.
+- A page that says `<!-- continues ../tutorial.md -->` goes on in the folder and the namespace of that page.
 - A comment `<!-- not run: reason -->` on the line above exempts a block.
 - YAML that is not a file is part of an experiment.yaml, and must be valid in one.
 - `text` blocks are output. They are not compared: they hold seconds, dates and folders.
@@ -11,7 +12,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,8 @@ _BLOCK = re.compile(
     r"(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_CONTINUES = re.compile(r"^<!-- continues (\S+) -->$", re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')
-_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-_HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,24 @@ def blocks(page: Path) -> Iterator[Block]:
         )
 
 
-def script(page: Path) -> str:
-    """Return a page as one Python program; empty if nothing of it is to be run."""
-    parts = [_statement(block, page.name) for block in blocks(page) if not block.exempt]
+def courses(pages: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Return the pages that begin by themselves, each with those that continue it."""
+    continued = {page: _continued(page) for page in pages}
+    return [
+        (page, *(other for other, first in continued.items() if first == page))
+        for page, first in continued.items()
+        if first is None
+    ]
+
+
+def _continued(page: Path) -> Path | None:
+    found = _CONTINUES.search(page.read_text(encoding="utf-8"))
+    return (page.parent / found[1]).resolve() if found else None
+
+
+def script(course: Iterable[Path]) -> str:
+    """Return pages as one Python program; empty if nothing of them is to be run."""
+    parts = [_statement(block, page.name) for page in course for block in blocks(page) if not block.exempt]
     if not any(part.runs for part in parts if part):
         return ""
     head = "import subprocess as _subprocess\nfrom pathlib import Path as _Path\n"
@@ -78,14 +93,3 @@ def _statement(block: Block, page: str) -> _Part | None:
     if block.language == "sh":
         return _Part(f"{place}_subprocess.run(['bash', '-euo', 'pipefail', '-c', {block.text!r}], check=True)", True)
     return None
-
-
-def links(page: Path) -> list[str]:
-    """Return the targets of a page's links, without those inside code."""
-    return _LINK.findall(_BLOCK.sub("", page.read_text(encoding="utf-8")))
-
-
-def anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as MkDocs and GitHub make them of plain words."""
-    text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in _HEADING.findall(text)}
