@@ -27,6 +27,7 @@ def changed(*overrides: str) -> ExperimentConfig:
     [
         ("search.trials=5", "search.trials", 5),
         ("search.time=1e3", "search.time", 1000.0),
+        ("search.time=1h30m", "search.time", 5400.0),
         ("folds.splits=3", "folds.splits", 3),
         (" folds.splits = 3", "folds.splits", 3),
         ("families=[dummy,xgboost]", "families", ("dummy", "xgboost")),

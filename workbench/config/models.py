@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from workbench.durations import parse_duration
+from workbench.errors import ConfigError
 from workbench.types import BASE_FAMILY, Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
 
 
@@ -19,6 +21,16 @@ def _not_boolean(value: object) -> object:
 
 
 _NoBoolean = BeforeValidator(_not_boolean)
+
+
+def _in_seconds(value: object) -> object:
+    """Let ``5m`` stand for 300, as with ``--time``."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_duration(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 def _listed(value: object) -> object:
@@ -35,7 +47,12 @@ NO_FEATURES = "none"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
 FamilyEntry = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean]
+Duration = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False),
+    BeforeValidator(_in_seconds, json_schema_input_type=Annotated[float, Field(gt=0)] | str),
+    _NoBoolean,
+]
 
 
 class Config(BaseModel):
@@ -137,7 +154,7 @@ class SearchConfig(Config):
 
     engine: str = Field("optuna", description="What chooses the next values.")
     trials: Positive = Field(20, description="Trials of each family in all; a second run of a finished one adds none.")
-    time: Seconds | None = Field(None, description="Seconds for one run, delivery included.")
+    time: Duration | None = Field(None, description="Time for one run, delivery included: seconds, or 5m, 1h30m.")
     startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
 
 
