@@ -24,13 +24,18 @@ PROBLEMS = {
     "multiclass": Problem("multiclass", "log_loss", ("a", "b", "c"), InputSchema(numeric=("a",)), 300),
     "regression": Problem("regression", "mae", (), InputSchema(categorical=("c",), sizes=(5,)), 30_000),
 }
-ESTIMATORS = ["dummy", "lightgbm", "xgboost"]
-FAMILIES = [*ESTIMATORS, pytest.param("mlp", marks=pytest.mark.keras)]
+NEURAL = ("mlp", "wide_and_deep")
+ESTIMATORS = ("dummy", "linear", "knn", "random_forest", "extra_trees", "lightgbm", "xgboost", "catboost")
+FAMILIES = [*ESTIMATORS, *(pytest.param(name, marks=pytest.mark.keras) for name in NEURAL)]
 
 
 def space_of(name: str, problem: Problem) -> Space:
     build = registry.load(registry.resolve("families", name).build, None)
-    return discover(lambda hp: call_factory(build, hp, problem.fresh()) and None)
+
+    def probe(hp: HyperParameters) -> None:
+        call_factory(build, hp, problem.fresh())
+
+    return discover(probe)
 
 
 def some_value(parameter: Parameter, rng: random.Random) -> Scalar:
@@ -55,13 +60,13 @@ def some_values(space: Space, seed: int) -> Values:
     return values
 
 
-@pytest.mark.parametrize("name", ["dummy", "lightgbm", "xgboost", "mlp"])
+@pytest.mark.parametrize("name", [*ESTIMATORS, *NEURAL])
 def test_a_family_is_what_the_registry_says(name: str) -> None:
     family = registry.resolve("families", name)
     assert isinstance(family, Family)
     assert family.ref(name).code == f"built-in:{family.build}:{family.version}"
     assert family.preparation in registry.references("preparations")
-    assert family.neural == (name == "mlp")
+    assert family.neural == (name in NEURAL)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -70,7 +75,7 @@ def test_corners_of_the_space_can_be_built(name: str, task: str) -> None:
     problem = PROBLEMS[task]
     build = registry.load(registry.resolve("families", name).build, None)
     space = space_of(name, problem)
-    for seed in range(2 if name == "mlp" else 20):
+    for seed in range(2 if name in NEURAL else 20):
         values = some_values(space, seed)
         hp = HyperParameters(values)
         answer = call_factory(build, hp, problem.fresh())

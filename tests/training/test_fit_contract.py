@@ -127,7 +127,7 @@ def test_a_later_test_table_is_predicted(make_job, with_bundles: bool) -> None:
     assert (vault.folder(job.fit_key) / "split2" / "bundle.json").is_file()
 
 
-@pytest.mark.parametrize("family", ["dummy", "linear", "random_forest", "extra_trees", *BOOSTERS])
+@pytest.mark.parametrize("family", [*ESTIMATORS, *BOOSTERS])
 def test_weights_reach_fit_and_score(make_job, family: str) -> None:
     plain, _ = fitted(make_job("regression", family, vault=None))
     weighted, _ = fitted(make_job("regression", family, weight=True, vault=None))

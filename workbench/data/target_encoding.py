@@ -26,9 +26,9 @@ class TargetEncoding(Codes):
 
     ``(sum + m * prior) / (count + m)`` with ``m`` = `SMOOTHING`: Micci-Barreca, "A preprocessing scheme for
     high-cardinality categorical attributes", SIGKDD Explorations 2001. Rare categories come near the prior, unknown
-    ones are it. A regression's target is standardised first. Training rows are encoded by the other folds of the training
-    rows, as scikit-learn's ``TargetEncoder.fit_transform`` does (its state is no JSON, and folds of few rows or one
-    class fail in it); all others by all training rows. The folds are the same in every run.
+    ones are it. A regression's target is standardised first. Training rows are encoded by the other folds of the
+    training rows, as scikit-learn's ``TargetEncoder.fit_transform`` does (its state is no JSON, and folds of few rows
+    or one class fail in it); all others by all training rows. The folds are the same in every run.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -81,7 +81,7 @@ class TargetEncoding(Codes):
     def _targets(self, y: Array) -> Array:
         """Return what is averaged: float64 ``(rows, columns of a category column)``."""
         if self._schema.task == "multiclass":
-            return (y[:, None] == np.arange(self._classes)).astype(np.float64)
+            return np.equal(y[:, None], np.arange(self._classes)).astype(np.float64)
         values = np.asarray(y, dtype=np.float64)
         if self._schema.task == "regression" and len(values):
             values = (values - values.mean()) / (values.std() or 1.0)

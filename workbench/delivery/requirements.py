@@ -16,6 +16,7 @@ BY_KIND = {
     "keras": ("keras",),
     "lightgbm": ("lightgbm",),
     "xgboost": ("xgboost",),
+    "catboost": ("catboost",),
     "skops": ("skops",),
 }
 BY_BACKEND = {"jax": ("jax",), "tensorflow": ("tensorflow",)}

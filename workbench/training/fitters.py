@@ -37,6 +37,10 @@ def fitter_for(
         from workbench.training.xgboost_path import XGBoostFitter
 
         return XGBoostFitter(built, problem, settings)
+    if _is_a(built.model, "catboost", "CatBoost"):
+        from workbench.training.catboost_path import CatBoostFitter
+
+        return CatBoostFitter(built, problem, settings)
     if not hasattr(built.model, "get_params"):
         raise FactoryError(
             f"{type(built.model).__name__} has no get_params; expected a scikit-learn estimator (a class that derives "
