@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
 from workbench import metrics as ours
 from workbench import registry
 from workbench.data.checks import check_metric
+from workbench.data.labels import infer_task
 from workbench.errors import ConfigError, DataError
 from workbench.metrics import Array, Metric, load_metric, monitored, objective
 from workbench.models.problem import Problem
@@ -247,6 +249,18 @@ def test_what_a_target_does_not_allow_is_told(
 )
 def test_what_a_target_allows(name: str, y: Sequence[float], task: Any, classes: tuple[Any, ...]) -> None:
     check_metric(name, np.array(y), task=task, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("names", "task"),
+    [
+        (("qwk", "f1_macro", "balanced_accuracy", "map_at_3", "mcc"), "multiclass"),
+        (("r2", "mape", "smape", "medae", "pinball_0.9"), "regression"),
+    ],
+)
+def test_whole_numbers_are_classes_or_values_as_the_metric_needs(names: Sequence[str], task: str) -> None:
+    target = pd.Series([1, 2, 3, 2, 1], name="y")
+    assert {infer_task(target, task=None, metric_needs=metric(name).needs) for name in names} == {task}
 
 
 def test_objectives_follow_the_metric() -> None:

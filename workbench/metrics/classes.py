@@ -63,11 +63,12 @@ def _qwk(y: Array, codes: Array, weight: Array | None) -> float:
     """Quadratic weighted kappa (Cohen, 1968): 1 less the squared distance of the classes over that expected by chance.
 
     The distance of two classes is that of their positions in the order of ``Problem.classes``. The sums over the
-    confusion matrix come down to moments of ``y`` and ``codes``. NaN where both are one and the same constant.
+    confusion matrix come down to moments, those of Lin's concordance (1989). NaN where both are the same constant.
     """
-    y, codes = y.astype(np.float64), codes.astype(np.float64)
-    by_chance = mean(y**2, weight) + mean(codes**2, weight) - 2.0 * mean(y, weight) * mean(codes, weight)
-    return 1.0 - mean((y - codes) ** 2, weight) / by_chance if by_chance > 0.0 else float("nan")
+    left, right = mean(y, weight), mean(codes, weight)
+    y, codes = y - left, codes - right
+    by_chance = mean(y**2, weight) + mean(codes**2, weight) + (left - right) ** 2
+    return 2.0 * mean(y * codes, weight) / by_chance if by_chance > 0.0 else float("nan")
 
 
 ACCURACY = Metric("accuracy", _accuracy, "maximize", "labels", monitor="log_loss")

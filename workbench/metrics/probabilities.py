@@ -43,7 +43,7 @@ def _log_loss(y: Array, p: Array, weight: Array | None) -> float:
 def _average_precision(y: Array, p: Array, weight: Array | None) -> float:
     """Average precision: the precision at each distinct probability, weighted by the recall that it adds.
 
-    0 where nothing is positive. Without interpolation, as in scikit-learn: the trapezoidal rule would be too optimistic.
+    0 where nothing is positive. Without interpolation, as scikit-learn has it: trapezoids would be too optimistic.
     """
     order = np.argsort(-p, kind="stable")
     ranked, counts = p[order], np.ones(len(p)) if weight is None else weight[order]
