@@ -198,8 +198,11 @@ class Experiment:
         note: str = "",
         against: str | None = None,
         seeds: int = 3,
+        **options: Any,
     ) -> Comparison:
-        """Evaluate one configuration beside a baseline: better, worse, or noise; see `workbench.evaluate`.
+        """Evaluate one configuration beside a baseline: better, worse, or noise.
+
+        The same as `workbench.evaluate`, which has the further ``options``.
 
         ::
 
@@ -208,7 +211,7 @@ class Experiment:
         # By its name: an evaluation knows sweeps and searches, and all of those know experiments.
         evaluate = registry.load("workbench.evaluation:evaluate", None)
         given = {"features": features, "values": values, "note": note, "against": against, "seeds": seeds}
-        comparison: Comparison = evaluate(self, family, **given)
+        comparison: Comparison = evaluate(self, family, **given, **options)
         return comparison
 
     def settings(self) -> TrainingSettings:
