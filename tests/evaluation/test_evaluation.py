@@ -108,7 +108,7 @@ def test_tries_leave_the_search_as_it_is_and_are_candidates_of_the_blend(desk):
         ({"family": "lihgtgbm"}, "no family is called 'lihgtgbm'; there are dummy, .* Did you mean 'lightgbm'"),
         ({"against": "lightgbm"}, "'lightgbm' is no trial's name; expected FAMILY#NUMBER"),
         ({"against": "lightgbm#0007"}, "there is no trial 'lightgbm#0007' .*; no trial of lightgbm is complete"),
-        ({"features": "v9"}, "no Python file for the module 'features'"),
+        ({"features": "v9"}, "there is no features.py in"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_trained(desk, given, message):
