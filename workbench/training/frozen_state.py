@@ -110,7 +110,7 @@ class _Writer:
         if isinstance(value, (pd.DataFrame, pd.Series)):
             columns = value.to_frame() if isinstance(value, pd.Series) else value
             table = pd.concat([table, columns.reset_index(drop=True)], axis=1)
-            names += [value.name] if isinstance(value, pd.Series) else list(value.columns)
+            names += [value.name] if isinstance(value, pd.Series) else []
         dtypes = [str(table.iloc[:, i].dtype) for i in range(table.shape[1])]
         table.columns = pd.Index([str(i) for i in range(table.shape[1])])
         file = self._file("parquet")
@@ -118,7 +118,8 @@ class _Writer:
             table.to_parquet(file, engine="pyarrow", index=False)
         except (ValueError, TypeError, OSError) as error:
             raise FactoryError(f"{self._attribute(path)} cannot be written as Parquet: {error}") from error
-        return {kind: file.name, "levels": levels, "names": self.frozen(names, path), "dtypes": dtypes}
+        about = {kind: file.name, "levels": levels, "names": self.frozen(names, path), "dtypes": dtypes}
+        return {**about, "columns": self._pandas(value.columns, path)} if isinstance(value, pd.DataFrame) else about
 
     def _estimator(self, value: Any, path: str) -> Any:
         import skops.io
@@ -173,7 +174,7 @@ class _Reader:
         if kind == "series":
             return columns[levels].set_axis(index).rename(names[levels])
         data = pd.concat(columns[levels:], axis=1) if columns[levels:] else pd.DataFrame(index=range(len(index)))
-        return data.set_axis(names[levels:], axis=1).set_axis(index, axis=0)
+        return data.set_axis(self.thawed(state["columns"]), axis=1).set_axis(index, axis=0)
 
     def _estimator(self, name: str) -> Any:
         import skops.io
