@@ -48,7 +48,8 @@ class Delivery:
         data = self.workspace.experiment.config.data
         if data.sample_submission is None:
             return None
-        return read_table(self.workspace.experiment.root / data.sample_submission, text=self._id_columns)
+        path = self.workspace.experiment.root / data.sample_submission
+        return read_table(path, text=self._id_columns, encoding=data.encoding)
 
     @cached_property
     def layout(self) -> OutputLayout:
@@ -142,6 +143,7 @@ class Delivery:
             code_root=experiment.root,
             metadata={"data": self.workspace.dataset.key, "folds": self.workspace.plan.key},
             rows=None if data.test is None else experiment.root / data.test,
+            encoding=data.encoding,
             predictions=predictions,
         )
         export_in_process(spec)

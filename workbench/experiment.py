@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from workbench import registry
 from workbench.config import ExperimentConfig, MetricConfig, config_from_mapping, read_config
 from workbench.config.feature_names import feature_problem
 from workbench.config.models import DEFAULT_FAMILIES, FamilyConfig
-from workbench.errors import ConfigError, DataError
+from workbench.errors import ConfigError
 from workbench.metrics import Metric
 from workbench.models.family import Family
 from workbench.models.identity import code_identity
@@ -23,6 +22,8 @@ from workbench.types import ColumnKind, FamilyRef, FeaturesRef, MetricRef, Scala
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Table = pd.DataFrame | Path | str
 
     from workbench.evaluation import Comparison
 
@@ -47,16 +48,20 @@ class Experiment:
 
     def __init__(
         self,
-        train: pd.DataFrame | Path | str,
+        train: Table,
         *,
         target: str,
         metric: str | Metric | Mapping[str, Any],
         name: str = "experiment",
-        test: pd.DataFrame | Path | str | None = None,
-        sample_submission: pd.DataFrame | Path | str | None = None,
+        test: Table | None = None,
+        sample_submission: Table | None = None,
         id: str | None = None,
         group: str | None = None,
         weight: str | None = None,
+        time: str | None = None,
+        extra: Table | Sequence[Table] = (),
+        extra_weight: float | None = None,
+        encoding: str | None = None,
         drop: Sequence[str] = (),
         columns: Mapping[str, ColumnKind] | None = None,
         positive: Scalar | None = None,
@@ -83,11 +88,21 @@ class Experiment:
             "id": id,
             "group": group,
             "weight": weight,
+            "time": time,
+            "extra": [_as_file(table, folder / "tables", "extra") for table in _tables(extra)],
+            "extra_weight": extra_weight,
+            "encoding": encoding,
             "drop": list(drop),
             "columns": dict(columns or {}),
             "positive": positive,
         }
-        sections = {"folds": folds, "search": search, "training": training, "ensemble": ensemble, "tracking": tracking}
+        sections = {
+            "folds": self._folds_entry(folds, folder),
+            "search": search,
+            "training": training,
+            "ensemble": ensemble,
+            "tracking": tracking,
+        }
         mapping = {
             "name": name,
             "data": {key: value for key, value in data.items() if value is not None},
@@ -239,6 +254,23 @@ class Experiment:
         about = {"name": metric.name, "direction": metric.direction, "needs": metric.needs, "monitor": metric.monitor}
         return {"function": reference, **about}
 
+    @property
+    def folds_root(self) -> Path:
+        """The folder to which ``folds.function`` and ``folds.file`` belong."""
+        function = self.config.folds.function
+        return self.root if function is None else self._root_of(function)
+
+    def _folds_entry(self, folds: Mapping[str, Any] | None, folder: Path) -> dict[str, Any] | None:
+        """Write a function or a table that is given as a fold plan into files."""
+        if folds is None:
+            return None
+        entry = dict(folds)
+        if callable(entry.get("function")):
+            entry["function"] = self._reference(entry["function"], folder / "code")
+        if entry.get("file") is not None:
+            entry["file"] = _as_file(entry["file"], folder / "tables", "folds")
+        return entry
+
     def _reference(self, function: Callable[..., Any], folder: Path) -> str:
         reference, root = write_source(function, folder)
         if root is not None:
@@ -246,16 +278,14 @@ class Experiment:
         return reference
 
 
-def _as_file(table: pd.DataFrame | Path | str | None, folder: Path, key: str) -> str | None:
+def _tables(extra: Table | Sequence[Table]) -> Sequence[Table]:
+    return extra if isinstance(extra, (list, tuple)) else [cast("Table", extra)]
+
+
+def _as_file(table: Table | None, folder: Path, key: str) -> str | None:
     """Return the path of a table; a DataFrame is written to a file that is named by its content."""
     if table is None or isinstance(table, (str, Path)):
         return None if table is None else str(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{key}.parquet"
-    frame = table.reset_index() if table.index.name is not None else table
-    try:
-        frame.rename(columns=str).to_parquet(temporary, index=False)
-    except (ValueError, TypeError, OSError) as error:
-        raise DataError(f"the DataFrame given as {key} cannot be written as Parquet: {error}") from error
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()[:12]
-    return str(temporary.replace(folder / f"{key}-{digest}.parquet"))
+    from workbench.data.frames import write_frame
+
+    return str(write_frame(table, folder, key))

@@ -70,7 +70,7 @@ def run(
     observer = observer or Silent()
     observer.phase("reading data")
     with open_workspace(experiment) as workspace:
-        for notice in workspace.dataset.notices:
+        for notice in (*workspace.dataset.notices, *workspace.plan.notices):
             observer.notice(notice)
         Delivery(workspace, experiment.store).check()
         workspace.ledger.reap()

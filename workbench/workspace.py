@@ -121,7 +121,7 @@ def open_workspace(experiment: Experiment) -> Iterator[Workspace]:
     families = experiment.family_refs()
     dataset = load_dataset(config, experiment.root, ref.needs)
     _try_metric(metric, dataset)
-    plan = make_plan(dataset, config.folds, config.seed)
+    plan = make_plan(dataset, config.folds, config.seed, root=experiment.folds_root, encoding=config.data.encoding)
     ledger = Ledger.open(experiment.ledger_url)
     try:
         yield Workspace(experiment, metric, dataset, plan, ledger, families)

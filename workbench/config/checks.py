@@ -24,6 +24,8 @@ def name_problems(config: ExperimentConfig) -> Iterator[Problem]:
     yield from _registered("engines", config.search.engine, ("search", "engine"))
     yield from _registered("executors", config.training.executor, ("training", "executor"))
     yield from _registered("ensembles", config.ensemble.method, ("ensemble", "method"))
+    if config.folds.function is not None:
+        yield from _reference(config.folds.function, ("folds", "function"))
 
 
 def file_problems(config: ExperimentConfig, root: Path) -> Iterator[Problem]:
@@ -32,6 +34,11 @@ def file_problems(config: ExperimentConfig, root: Path) -> Iterator[Problem]:
         path = getattr(config.data, key)
         if path is not None and not is_file(root / path):
             yield Problem(("data", key), _absent(root / path, root))
+    for position, path in enumerate(config.data.extra):
+        if not is_file(root / path):
+            yield Problem(("data", "extra", position), _absent(root / path, root))
+    if config.folds.file is not None and not is_file(root / config.folds.file):
+        yield Problem(("folds", "file"), _absent(root / config.folds.file, root))
 
 
 def feature_problems(config: ExperimentConfig, root: Path) -> Iterator[Problem]:

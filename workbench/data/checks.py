@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.config.models import DataConfig, FoldsConfig
+from workbench.config.models import DataConfig
 from workbench.data import cells
 from workbench.errors import DataError, nearest
-from workbench.types import Scalar, Schema, Task
+from workbench.types import Scalar, Task
 
 Array = NDArray[Any]
 
@@ -106,21 +106,6 @@ def check_weights(weight: Array, *, name: str, origin: str) -> None:
         raise DataError(f"{origin}: weight '{name}' is 0 in every row")
 
 
-def check_split_weights(weight: Array, parts: Sequence[tuple[Array, Array]]) -> None:
-    """Check that some weight is left to train on and to score by in each split, given its train and validate rows.
-
-    Raises:
-        DataError: names the first split, counted from 1, of which a part weighs nothing.
-    """
-    for number, split in enumerate(parts, start=1):
-        for name, rows in zip(("training", "validation"), split, strict=True):
-            if not weight[rows].any():
-                raise DataError(
-                    f"fold {number} of {len(parts)}: the weights of its {len(rows)} {name} rows are all 0, so it "
-                    "cannot be used; remove the rows of weight 0, set folds.splits lower, or take another seed"
-                )
-
-
 def check_groups(group: pd.Series[Any], *, origin: str) -> None:
     """Check that every row has a group.
 
@@ -167,42 +152,6 @@ def _check_values(y: Array, wrong: Array, need: str, what: str, advice: str) -> 
         row = int(np.flatnonzero(wrong)[0])
         rows = f"{int(wrong.sum())} of {len(y)} rows {what}, first row {row + 1}: {float(y[row])!r}"
         raise DataError(f"{need}, but {rows}; choose {advice}")
-
-
-def check_folds(kind: str, config: FoldsConfig, y: Array, group: Array | None, schema: Schema) -> None:
-    """Check that the table can be split as asked; ``kind`` is ``kfold``, ``stratified`` or ``group``.
-
-    Raises:
-        DataError: fewer rows or groups than splits, a class with fewer rows than splits in a stratified plan, a kind
-            that does not fit the task, or groups that a plan would tear apart.
-    """
-    if kind == "group" and group is None:
-        raise DataError("folds.kind is 'group', but data.group names no column")
-    if kind != "group" and group is not None:
-        raise DataError(
-            f"folds.kind is '{kind}', but data.group must not be split; set folds.kind to 'group' or 'auto'"
-        )
-    if kind == "stratified" and schema.task == "regression":
-        raise DataError(
-            "folds.kind is 'stratified', but the target has no classes; set folds.kind to 'kfold' or 'auto'"
-        )
-    units, word = (len(y), "rows") if group is None else (len(np.unique(group)), "groups")
-    if units < config.splits:
-        raise DataError(f"{config.splits} folds need at least as many {word}, got {units}; set folds.splits lower")
-    if kind == "stratified":
-        _check_class_sizes(y, config.splits, schema)
-
-
-def _check_class_sizes(y: Array, splits: int, schema: Schema) -> None:
-    counts = np.bincount(y.astype(np.int64), minlength=len(schema.classes))
-    small = [f"{label!r} ({count})" for label, count in zip(schema.classes, counts, strict=True) if count < splits]
-    if small:
-        fewest = int(counts.min())
-        fewer = f"set folds.splits to {fewest}, " if fewest >= 2 else ""
-        raise DataError(
-            f"each of {splits} folds needs a row of every class of '{schema.target}', but these have fewer rows: "
-            f"{', '.join(small)}; {fewer}merge or remove rare classes, or set folds.kind to 'kfold'"
-        )
 
 
 def check_distinct_names(frame: pd.DataFrame, origin: str) -> None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.config.models import FoldsConfig
-from workbench.data import checks
+from workbench.data import fold_checks
 from workbench.data.dataset import Dataset
+from workbench.data.given_folds import TRAIN, UNUSED, VALIDATE, Parts, folds_of_codes, folds_of_file, folds_of_function
+from workbench.data.random_folds import kept_in_training, random_folds, rare_notice
+from workbench.data.time_folds import time_folds
 from workbench.errors import DataError
 from workbench.seeds import derive_seed
 from workbench.types import fingerprint
 
+__all__ = ["TRAIN", "UNUSED", "VALIDATE", "FoldPlan", "automatic_kind", "make_plan"]
+
 Array = NDArray[Any]
 Index = NDArray[np.intp]
-UNUSED, TRAIN, VALIDATE = 0, 1, 2
-MANY_GROUPS = 2000
+Given = TypeVar("Given")
+RANDOM = ("kfold", "stratified", "group")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,8 @@ class FoldPlan:
     assignment: NDArray[np.int8]
     kind: str
     repeats: int = 1
+    notices: tuple[str, ...] = ()
+    """What a person should know of it; not saved."""
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,96 +103,94 @@ class FoldPlan:
             raise DataError(f"{file} is no fold plan: {error}; remove it to have it made again") from error
 
 
-def make_plan(dataset: Dataset, config: FoldsConfig, seed: int) -> FoldPlan:
-    """Split the rows of a data set: ``auto`` is group with a group column, stratified for classes, else kfold.
+def make_plan(
+    dataset: Dataset, config: FoldsConfig, seed: int, *, root: Path | None = None, encoding: str = "utf-8"
+) -> FoldPlan:
+    """Split the rows of a data set.
 
-    Every repeat validates each row once and is shuffled by its own seed. Groups are never torn apart; with classes,
-    they are spread so that the folds' class shares are alike.
+    ``auto`` is what another key asks for (column, function, file), else time with a time column, group with a group
+    column, stratified for classes, else kfold. Every repeat of the last three validates each row once and is shuffled
+    by its own seed; with classes, groups are spread so that the folds' class shares are alike. Extra rows are trained
+    on in every split, but for those whose group is validated. A function is looked for in the folder ``root``, to
+    which a file's path is relative too; ``encoding`` is that of text files.
 
     Raises:
-        DataError: the table cannot be split as asked; see `workbench.data.checks.check_folds` and
-            `workbench.data.checks.check_split_weights`.
+        DataError: the table cannot be split as asked; see `workbench.data.fold_checks`.
+        FactoryError: the user's function gives no plan.
     """
-    kind = config.kind if config.kind != "auto" else _automatic(dataset)
-    checks.check_folds(kind, config, dataset.y, dataset.group, dataset.schema)
-    assignment = np.full((config.splits * config.repeats, dataset.rows), TRAIN, dtype=np.int8)
-    for repeat in range(config.repeats):
-        folds = _folds(dataset, kind, config.splits, derive_seed(seed, "folds", repeat))
-        for number, validated in enumerate(folds):
-            assignment[repeat * config.splits + number, validated] = VALIDATE
-    plan = FoldPlan(assignment, kind, config.repeats)
-    _check_parts(plan, dataset)
+    kind = config.kind if config.kind != "auto" else automatic_kind(dataset, config)
+    notices: list[str] = []
+    if kind in RANDOM:
+        parts = _random_parts(dataset, config, kind, seed, notices)
+    else:
+        parts = _given_parts(dataset, config, kind, root, encoding)
+    assignment = np.full((len(parts), dataset.rows), UNUSED, dtype=np.int8)
+    for split, (train, validate) in enumerate(parts):
+        assignment[split, train], assignment[split, validate] = TRAIN, VALIDATE
+        assignment[split, dataset.own_rows :] = _extra(dataset, validate)
+    plan = FoldPlan(assignment, kind, config.repeats if kind in RANDOM else 1, tuple(notices))
+    made = [(plan.train(split), plan.validate(split)) for split in range(plan.splits)]
+    fold_checks.check_parts(made, dataset.y, dataset.schema, kind)
+    if dataset.group is not None:
+        fold_checks.check_groups_whole(made, dataset.group, kind)
     if dataset.weight is not None:
-        checks.check_split_weights(dataset.weight, [(plan.train(s), plan.validate(s)) for s in range(plan.splits)])
+        fold_checks.check_split_weights(dataset.weight, made)
     return plan
 
 
-def _automatic(dataset: Dataset) -> str:
+def automatic_kind(dataset: Dataset, config: FoldsConfig) -> str:
+    """Return the kind of plan that the configuration and the data ask for."""
+    for kind in ("column", "function", "file"):
+        if getattr(config, kind) is not None:
+            return kind
+    if dataset.planning.time is not None:
+        return "time"
     if dataset.group is not None:
         return "group"
     return "kfold" if dataset.schema.task == "regression" else "stratified"
 
 
-def _folds(dataset: Dataset, kind: str, splits: int, seed: int) -> list[Index]:
-    """Return the validated rows of each fold."""
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    regression = dataset.schema.task == "regression"
-    if kind == "kfold":
-        splitter = KFold
-    elif kind == "stratified":
-        splitter = StratifiedKFold
-    else:
-        splitter = GroupKFold if regression else StratifiedGroupKFold
-    if splitter is StratifiedGroupKFold and dataset.group is not None and _many_small(dataset.group, splits):
-        group, label = _group_labels(dataset.group, dataset.y)
-        by_label = StratifiedKFold(n_splits=splits, shuffle=True, random_state=seed)
-        return [np.flatnonzero(np.isin(dataset.group, group[held])) for held in _split(by_label, group, label, None)]
-    divided = splitter(n_splits=splits, shuffle=True, random_state=seed)
-    return _split(divided, dataset.y, dataset.y, dataset.group)
+def _extra(dataset: Dataset, validate: Index) -> NDArray[np.int8]:
+    """Return what a split does with the extra rows."""
+    role = np.full(dataset.extra, TRAIN, dtype=np.int8)
+    if dataset.group is not None:
+        role[np.isin(dataset.group[dataset.own_rows :], dataset.group[validate])] = UNUSED
+    return role
 
 
-def _split(splitter: Any, x: Array, y: Array, group: Array | None) -> list[Index]:
-    with warnings.catch_warnings():
-        # Classes with few rows are judged by `_check_parts`, which looks at what the plan does to them.
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        try:
-            return [held for _, held in splitter.split(x, y, group)]
-        except ValueError as error:
-            raise DataError(f"the rows cannot be split as asked: {error}") from error
+def _random_parts(dataset: Dataset, config: FoldsConfig, kind: str, seed: int, notices: list[str]) -> Parts:
+    own, schema = dataset.own_rows, dataset.schema
+    y, group = dataset.y[:own], None if dataset.group is None else dataset.group[:own]
+    fold_checks.check_request(kind, config, y, group, schema)
+    regression, parts, kept = schema.task == "regression", [], np.empty(0, dtype=np.intp)
+    for repeat in range(config.repeats):
+        chance = derive_seed(seed, "folds", repeat)
+        folds = random_folds(kind, y, group, config.splits, chance, regression=regression)
+        if schema.task == "multiclass":
+            kept = kept_in_training(folds, y, group)
+        for validated in folds:
+            held = np.setdiff1d(validated, kept, assume_unique=True)
+            parts.append((np.setdiff1d(np.arange(own), held, assume_unique=True), held))
+    if schema.task == "multiclass":
+        notices.extend(rare_notice(y, config.splits, schema, len(kept)))
+    return parts
 
 
-def _many_small(group: Array, splits: int) -> bool:
-    """Say whether groups are so many and so small that chance balances the folds' sizes.
-
-    `StratifiedGroupKFold` places one group after the other: 8 s for 10,000 groups on a busy core.
-    """
-    sizes = np.bincount(group)
-    return len(sizes) > MANY_GROUPS and int(sizes.max()) * splits * 20 <= len(group)
-
-
-def _group_labels(group: Array, y: Array) -> tuple[Array, Array]:
-    """Return the groups and the most frequent class of each, the rarer one of the table where two are as frequent."""
-    rarity = np.argsort(np.argsort(-np.bincount(y), kind="stable"))
-    keys, counts = np.unique(group * len(rarity) + rarity[y], return_counts=True)
-    order = np.lexsort((keys % len(rarity), counts, keys // len(rarity)))
-    groups = keys[order] // len(rarity)
-    last = np.append(groups[1:] != groups[:-1], True)
-    return groups[last], (keys[order] % len(rarity))[last]
+def _given_parts(dataset: Dataset, config: FoldsConfig, kind: str, root: Path | None, encoding: str) -> Parts:
+    planning, rows = dataset.planning, dataset.own_rows
+    if kind == "time":
+        return time_folds(_given(planning.time, kind, "data.time"), config.splits, config.gap)
+    if kind == "column":
+        return folds_of_codes(_given(planning.fold, kind, "folds.column"))
+    if kind == "function":
+        frame = _given(planning.frame, kind, "folds.function")
+        y = pd.Series(dataset.y[:rows], name=dataset.schema.target)
+        return folds_of_function(_given(config.function, kind, "folds.function"), root, frame, y)
+    path = (root or Path()) / _given(config.file, kind, "folds.file")
+    return folds_of_file(path, dataset.ids, dataset.schema.id, rows, encoding)
 
 
-def _check_parts(plan: FoldPlan, dataset: Dataset) -> None:
-    """Refuse plans under which a model could not learn a class, or a fold could not be scored."""
-    classes = set(range(len(dataset.schema.classes)))
-    for split in range(plan.splits):
-        validated = dataset.y[plan.validate(split)]
-        lacking = classes - set(np.unique(dataset.y[plan.train(split)]).tolist())
-        if dataset.schema.task == "binary":
-            lacking |= classes - set(np.unique(validated).tolist())
-        if len(validated) == 0 or lacking:
-            named = ", ".join(repr(dataset.schema.classes[int(code)]) for code in sorted(lacking))
-            what = f"lacks class {named}" if lacking else "has no rows"
-            raise DataError(
-                f"fold {split + 1} of {plan.splits} ({plan.kind}) {what}; set folds.splits lower, or merge "
-                "groups or rare classes"
-            )
+def _given(value: Given | None, kind: str, key: str) -> Given:
+    if value is None:
+        raise DataError(f"folds.kind is '{kind}', but {key} is not set")
+    return value

@@ -61,6 +61,8 @@ class ExportSpec(Value):
     metadata: dict[str, str] = Field(default_factory=dict)
     rows: Path | None = None
     """A table to predict with the model as soon as it is there, in the same process: importing MLflow takes seconds."""
+    encoding: str = "utf-8"
+    """Encoding of both tables."""
     predictions: Path | None = None
     """CSV file for what it predicts for ``rows``."""
 
@@ -262,14 +264,14 @@ def main(arguments: Sequence[str]) -> int:
             schema=spec.table,
             plan_splits=spec.splits,
             layout=spec.layout,
-            example=read_table(spec.example, text=text),
+            example=read_table(spec.example, text=text, encoding=spec.encoding),
             code_root=spec.code_root,
             metadata=spec.metadata,
         )
         if spec.rows is not None and spec.predictions is not None:
             from workbench.delivery.predict import predict_file
 
-            predict_file(str(spec.folder), spec.rows, spec.predictions)
+            predict_file(str(spec.folder), spec.rows, spec.predictions, encoding=spec.encoding)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

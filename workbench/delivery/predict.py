@@ -17,7 +17,7 @@ from workbench.data.readers import read_table
 from workbench.delivery.export import QUIET
 from workbench.delivery.files import write_text
 from workbench.delivery.own_code import forget_installed, translated
-from workbench.errors import ConfigError, DataError, StoreError, WorkbenchError
+from workbench.errors import ConfigError, DataError, StoreError, WorkbenchError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 SCHEMES = ("models:/", "runs:/", "file:", "s3://", "gs://", "mlflow-artifacts:/", "http://", "https://")
 
 
-def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None = None, own_code: bool = False) -> Path:
+def predict_file(
+    model: str,
+    rows: Path,
+    out: Path,
+    *,
+    tracking_uri: str | None = None,
+    own_code: bool = False,
+    encoding: str = "utf-8",
+) -> Path:
     """Write what the model predicts for the raw rows of a table as CSV, in the submission's columns.
 
     Args:
@@ -35,6 +43,7 @@ def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None 
         tracking_uri: Where MLflow looks for ``models:/`` and ``runs:/``; MLFLOW_TRACKING_URI if ``None``.
         own_code: Run the model on the code that it was exported with, instead of this process's `workbench`. For a
             process that does nothing else.
+        encoding: Of a text table.
 
     Raises:
         ConfigError: There is no such model.
@@ -45,12 +54,12 @@ def predict_file(model: str, rows: Path, out: Path, *, tracking_uri: str | None 
         os.environ.setdefault(name, value)
     address = _address(model)
     if not rows.is_file():
-        read_table(rows)  # says what is wrong before a model is loaded
+        read_table(rows, encoding=encoding)  # says what is wrong before a model is loaded
     if own_code:
         forget_installed()
     with translated():
         loaded = _load(address, tracking_uri)
-    table = read_table(rows, text=_id_columns(loaded)).rename(columns=str)
+    table = read_table(rows, text=_id_columns(loaded), encoding=encoding).rename(columns=str)
     with translated():
         predicted = _predict(loaded, table, rows)
     return write_text(out, predicted.to_csv(index=False, lineterminator="\n"))
@@ -95,6 +104,10 @@ def _predict(loaded: Any, table: pd.DataFrame, rows: Path) -> pd.DataFrame:
 
     inputs = loaded.metadata.get_input_schema()
     names = set(inputs.input_names()) if inputs is not None else set(table.columns)
+    lacking = [name for name in inputs.required_input_names() if name not in table] if inputs is not None else []
+    if lacking:
+        listed = ", ".join(f"'{name}'" for name in lacking)
+        raise DataError(f"{rows} lacks columns of the training table: {listed}.{nearest(lacking[0], table)}")
     try:
         predicted: pd.DataFrame = loaded.predict(table[[name for name in table.columns if name in names]])
     except MlflowException as error:
