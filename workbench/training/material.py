@@ -29,7 +29,7 @@ INNER_SHARE = 0.1
 """Share of a training fold that early stopping watches with ``stopping: inner``."""
 
 _datasets: LruCache[Dataset] = LruCache(limit=2, size=lambda _: 1)
-_feature_tables: LruCache[FeatureTable] = LruCache(limit=2, size=lambda _: 1)
+_feature_tables: LruCache[FeatureTable] = LruCache(limit=CACHE_BYTES, size=lambda table: table.size)
 _prepared: LruCache[PreparedSplit] = LruCache(limit=CACHE_BYTES, size=lambda split: split.size)
 
 
@@ -154,8 +154,12 @@ class Material:
         train = self.plan.train(index)
         if self.job.settings.stopping != "inner":
             return train, self.plan.validate(index)
-        stratify = self.problem.task != "regression"
-        return inner_split(train, self.dataset.y, stratify, self.seed(index, "inner"), self.dataset.group)
+        stratify, group = self.problem.task != "regression", self.dataset.group
+        own, extra = np.split(train, [np.searchsorted(train, self.dataset.own_rows)])
+        kept, watch = inner_split(own, self.dataset.y, stratify, self.seed(index, "inner"), group)
+        if group is not None:  # extra rows are never watched, nor trained on where their group is
+            extra = extra[~np.isin(group[extra], group[watch])]
+        return np.concatenate([kept, extra]), watch
 
     def _preparation(self) -> Any:
         return registry.resolve("preparations", self.job.family.preparation)(self.schema)
