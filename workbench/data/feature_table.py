@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,17 @@ class FeatureTable:
     test: pd.DataFrame | None
     y: pd.Series[Any]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the tables, without the text in their cells."""
+        return sum(int(part.memory_usage().sum()) for part in (self.train, self.test) if part is not None)
+
     def split(self, train: Rows, rest: Rows) -> FeatureSplit:
         """Fit what is to be fitted on the rows ``train``, and return all rows as preparations take them."""
         chain = self.derivation.chain
+        if chain.row_steps == len(chain.steps):
+            whole, test = self._conformed
+            return FeatureSplit((None,) * len(chain.steps), whole.iloc[train], whole.iloc[rest], test)
         fitted, fitting = chain.fit(_rows(self.train, train), self.y.iloc[train].reset_index(drop=True))
 
         def after(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,6 +65,11 @@ class FeatureTable:
 
         test = None if self.test is None else after(self.test)
         return FeatureSplit(fitted, self.derivation.conformed(fitting), after(_rows(self.train, rest)), test)
+
+    @cached_property
+    def _conformed(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        conformed = self.derivation.conformed
+        return conformed(self.train), None if self.test is None else conformed(self.test)
 
 
 @dataclass(frozen=True)
