@@ -108,7 +108,7 @@ def _notices(rows: Rows, own: int, tested: Collection[str] | None, data: DataCon
     further = len(rows.y) - own
     if further:
         repeated = repeated_rows(rows, own)
-        leak = f"; {repeated} of them equal rows of the training table, which are validated: remove them"
+        leak = f"; {repeated} of them equal rows of the training table, whose validation they give away: remove them"
         yield f"{further} extra rows are trained on and never validated{leak if repeated else ''}"
 
 
