@@ -21,7 +21,7 @@ RANDOM_FOREST = Family(build="workbench.models.forests:random_forest", preparati
 EXTRA_TREES = Family(build="workbench.models.forests:extra_trees", preparation="ordinal", version=1)
 
 MOST_LEAVES = 250_000
-"""Leaves of a forest: a bundle of so many has about 10 MB, and is read in half a second."""
+"""Leaves of a forest: a bundle of so many has about 5 MB."""
 
 
 def random_forest(hp: HyperParameters, problem: Problem) -> RandomForestClassifier | RandomForestRegressor:

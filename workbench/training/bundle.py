@@ -1,7 +1,8 @@
 """A split's bundle: everything that predicts from conformed rows again, in files without pickle.
 
 ``bundle.json`` (family, values, problem, kind of model), ``preparation.json``, ``target.json``, ``schema.json``, and
-the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj`` or ``model.skops``. With a feature
+the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj``, ``model.cbm``,
+``forest.npz`` or ``model.skops``. With a feature
 set ``features.json`` and the folder ``features/`` (`workbench.training.frozen_features`) as well.
 """
 
@@ -138,6 +139,10 @@ def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem
         from workbench.training.catboost_path import load_catboost
 
         return load_catboost(folder, problem)
+    if kind == "forest":
+        from workbench.training.forest_path import load_forest
+
+        return load_forest(folder)
     if kind == "skops":
         from workbench.training.estimator_path import load_estimator
 
