@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from workbench import registry
@@ -69,37 +71,50 @@ def _failing(trials: list[Trial]) -> bool:
     return ended == ["failed"] * FAILURES_ALLOWED
 
 
-def search(workspace: Workspace, sweep: int, budget: Budget, observer: Observer, runner: str = RUNNER) -> None:
-    """Describe the families that are new, then run trials until the budget is used up.
+@dataclass(frozen=True)
+class Search:
+    """An executor that is warm, and families that are known: what has to be sound before a sweep begins."""
 
-    Raises:
-        FactoryError: a factory cannot be used; nothing was searched yet.
-    """
-    executor = make_executor(workspace, runner)
-    try:
-        lanes = [
-            _lane(
-                workspace,
-                family,
-                study,
-                study.space or described(workspace, executor, family, study, observer),
-                budget,
-            )
-            for family, study in zip(workspace.families, workspace.studies, strict=True)
-        ]
-        for lane in lanes:
+    workspace: Workspace
+    executor: Executor
+    lanes: list[Lane]
+    observer: Observer
+    deadline: float | None
+
+    def run(self, sweep: int) -> None:
+        """Run trials until the budget is used up, and close the executor."""
+        observer, ledger = self.observer, self.workspace.ledger
+        for lane in self.lanes:
             if not lane.open:
                 observer.notice(
                     f"{lane.name}: its last trials failed; when the cause is mended, try again with --more N"
                 )
         observer.phase("searching")
-        Driver(workspace.ledger, executor, sweep, lanes, observer, budget.deadline).run()
-        untried = [lane.name for lane in lanes if lane.open and lane.done == 0]
+        Driver(ledger, self.executor, sweep, self.lanes, observer, self.deadline).run()
+        self.executor.close()
+        untried = [lane.name for lane in self.lanes if lane.open and lane.done == 0]
         if untried:
             observer.notice(f"no trial of {', '.join(untried)} has ended: there was no time")
-        elsewhere = sum(workspace.ledger.counts(study.id).get("running", 0) for study in workspace.studies)
+        elsewhere = sum(ledger.counts(study.id).get("running", 0) for study in self.workspace.studies)
         if elsewhere:
             observer.notice(f"another run is at work on {elsewhere} trials; they are not in this delivery")
+
+
+@contextmanager
+def open_search(workspace: Workspace, budget: Budget, observer: Observer, runner: str = RUNNER) -> Iterator[Search]:
+    """Describe the families that are new; nothing of the executor outlives the block.
+
+    Raises:
+        FactoryError: a factory or a feature set cannot be used; nothing was searched yet.
+    """
+    executor = make_executor(workspace, runner)
+    try:
+        known = zip(workspace.families, workspace.studies, strict=True)
+        spaces = [s.space or described(workspace, executor, family, s, observer) for family, s in known]
+        lanes = [
+            _lane(workspace, *lane, budget) for lane in zip(workspace.families, workspace.studies, spaces, strict=True)
+        ]
+        yield Search(workspace, executor, lanes, observer, budget.deadline)
     finally:
         executor.close()
 

@@ -20,7 +20,7 @@ from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_stage import has_work, resolve_budget, search
+from workbench.search_stage import has_work, open_search, resolve_budget
 from workbench.store.database import shown_url
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
 from workbench.tracking.projector import Projector, catch_up, start_projector
@@ -50,7 +50,7 @@ def run(
     """Search an experiment's families, blend the best, and deliver a checked submission and a registered model.
 
     Run again, it goes on: an interrupted sweep's trials are taken up, finished ones are never run twice, and where
-    nothing is left to do the last result is returned.
+    nothing is left to do the last result is returned. It takes no turn: runs side by side share the ledger.
 
     Args:
         experiment: an `Experiment`, or the folder of an ``experiment.yaml``.
@@ -82,9 +82,11 @@ def run(
                 observer.notice("MLflow lacks something still; the next run tries again")
             uri = tracking_uri(experiment.config.tracking, experiment.store)
             return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
-        with open_sweep(workspace, began) as sweep:
-            if has_work(workspace, budget):
-                search(workspace, sweep.number, budget, observer, runner)
+        if not has_work(workspace, budget):
+            with open_sweep(workspace, began) as sweep:
+                return sweep.deliver(observer)
+        with open_search(workspace, budget, observer, runner) as search, open_sweep(workspace, began) as sweep:
+            search.run(sweep.number)
             return sweep.deliver(observer)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from workbench.evaluation.bench import open_bench
-from workbench.evaluation.evaluate import compare
+from workbench.evaluation.idea import compare
 from workbench.evaluation.selection import select
 from workbench.experiment import Experiment
 from workbench.search.progress import Silent

@@ -14,7 +14,7 @@ from workbench.evaluation.selection import find_family
 from workbench.search.engine import EngineOptions
 from workbench.search.progress import Silent
 from workbench.search.random_engine import RandomEngine
-from workbench.search_stage import Budget, has_work, search
+from workbench.search_stage import Budget, has_work, open_search
 from workbench.seeds import derive_seed
 
 
@@ -80,7 +80,8 @@ def test_tries_leave_the_search_as_it_is_and_are_candidates_of_the_blend(desk):
     workspace = desk.workspace
     budget = Budget({"dummy": 1, "lightgbm": 3, "xgboost": 1})
     assert has_work(workspace, budget)
-    search(workspace, desk.sweep, budget, Silent(), RUNNER)
+    with open_search(workspace, budget, Silent(), RUNNER) as search:
+        search.run(desk.sweep)
     assert not has_work(replace(workspace), budget)  # it knows the spaces now
     trials = [trial for trial in workspace.trials() if trial.family == "lightgbm"]
     assert [(t.number, t.origin, t.note) for t in trials] == [

@@ -14,7 +14,7 @@ import yaml
 from workbench.experiment import Experiment
 from workbench.metrics import LOG_LOSS
 from workbench.search.progress import Silent
-from workbench.search_stage import resolve_budget, search
+from workbench.search_stage import open_search, resolve_budget
 from workbench.store.ledger import Trial
 from workbench.workspace import Workspace, open_workspace
 
@@ -83,7 +83,8 @@ def test_editors_find_the_schema(name: str) -> None:
 def searched(workspace: Workspace, trials: int) -> list[Trial]:
     """Search, and return the trials of the network."""
     sweep = workspace.ledger.open_sweep(workspace.experiment.name)
-    search(workspace, sweep, resolve_budget(workspace, trials, 0, None), Silent())
+    with open_search(workspace, resolve_budget(workspace, trials, 0, None), Silent()) as search:
+        search.run(sweep)
     return [trial for trial in workspace.trials() if trial.family == "network"]
 
 

@@ -1,7 +1,7 @@
 """The daily loop: try an idea, and learn whether it is better than a baseline or noise."""
 
 from workbench.evaluation.comparison import Comparison
-from workbench.evaluation.evaluate import evaluate
+from workbench.evaluation.idea import evaluate
 from workbench.evaluation.values import parse_values
 
 __all__ = ["Comparison", "evaluate", "parse_values"]

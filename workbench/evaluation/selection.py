@@ -28,7 +28,7 @@ class Idea:
 
 
 def select(bench: Bench, family: str, features: str | None, changes: Mapping[str, Scalar], against: str | None) -> Idea:
-    """Return the configurations to compare; see `workbench.evaluation.evaluate.evaluate` for what they are.
+    """Return the configurations to compare; see `workbench.evaluation.idea.evaluate` for what they are.
 
     Raises:
         ConfigError: a name or a value is wrong, nothing can be compared with, or the two are the same.
