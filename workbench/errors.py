@@ -82,5 +82,6 @@ class TrialStopped(WorkbenchError):
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest valid name, or an empty string."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    folded = {each.casefold(): each for each in reversed(list(valid))}
+    matches = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f" Did you mean '{folded[matches[0]]}'?" if matches else ""

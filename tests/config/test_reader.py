@@ -86,7 +86,7 @@ MISTAKES = [
     ("families:\n  - dummy\n  - name: mlpp", "line 5, families.1.name", "Did you mean 'mlp'?"),
     ("families: [{name: mlp, trails: 5}]", "families.0.trails", "Did you mean 'trials'?"),
     ("families: [{name: mlp, preparation: scale}]", "families.0.preparation", "Did you mean 'scaled'?"),
-    ("families: [{name: mine, factory: factories}]", "families.0.factory", "expected 'module:attribute'"),
+    ("families: [{name: mine, factory: factories}]", "families.0.factory", "is written 'factories:my_model'"),
     ("families: ['factories:']", "families.0", "a built-in's name or 'module:attribute'"),
     ("families: [7]", "families.0", "received 7 (integer)"),
     ("families: [mlp, mlp]", "", "two families are called 'mlp'; give one of them another name"),
