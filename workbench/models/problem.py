@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from workbench.models.hyperparameters import HyperParameters
 
+COSTLY = 5_000_000
+"""Rows x columns x outputs from which on the defaults of boosted trees take fewer, larger steps on fewer columns."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -56,6 +59,11 @@ class Problem:
     def width(self) -> int:
         """Columns of the plain matrix that models without named inputs get: numeric ones, then categorical codes."""
         return len(self.schema.numeric) + len(self.schema.categorical)
+
+    @property
+    def costly(self) -> bool:
+        """Whether a round of boosting, which looks at rows x columns x outputs, costs so much that few must do."""
+        return self.rows * self.width * self.outputs > COSTLY
 
     def fresh(self) -> Problem:
         """Return an equal problem whose Keras inputs have not been made: each build needs its own."""
