@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan
+from workbench.data.prepared import Prepared
 from workbench.errors import FactoryError, TrialFailed
+from workbench.models.problem import Problem
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
+from workbench.training.forest_path import as_arrays, load_forest
 from workbench.training.runner import run
 from workbench.training.user_modules import known_modules
 from workbench.types import Description, TrialResult
@@ -102,6 +107,151 @@ def test_an_own_step_of_a_pipeline_moves_with_its_code(make_job, own_factory, tm
     predictor = load_predictor(vault.folder(job.fit_key) / "split0", tmp_path / "moved")
     rows = FoldPlan.open(job.plan).validate(0)
     np.testing.assert_allclose(predictor.predict(dataset.features.iloc[rows]), vault.oof(job.fit_key)[0])
+
+
+OWN = {
+    "columns": (
+        "binary",
+        """
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+def build(hp, problem):
+    numbers = len(problem.schema.numeric)
+    parts = [("n", StandardScaler(), slice(0, numbers)), ("c", OneHotEncoder(), slice(numbers, problem.width))]
+    return make_pipeline(ColumnTransformer(parts), LogisticRegression())
+""",
+    ),
+    "boosting": (
+        "multiclass",
+        """
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+def build(hp, problem):
+    return HistGradientBoostingClassifier(max_iter=10)
+""",
+    ),
+    "stacking": (
+        "binary",
+        """
+from sklearn.ensemble import ExtraTreesClassifier, StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+def build(hp, problem):
+    parts = [("trees", ExtraTreesClassifier(5)), ("near", KNeighborsClassifier())]
+    return StackingClassifier(parts, LogisticRegression(), cv=3)
+""",
+    ),
+    "process": (
+        "binary",
+        """
+from sklearn.gaussian_process import GaussianProcessClassifier
+
+def build(hp, problem):
+    return GaussianProcessClassifier()
+""",
+    ),
+    "calibrated": (
+        "binary",
+        """
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.svm import LinearSVC
+
+def build(hp, problem):
+    return CalibratedClassifierCV(LinearSVC(), cv=3)
+""",
+    ),
+    "transformed": (
+        "regression",
+        """
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.svm import SVR
+
+def build(hp, problem):
+    return TransformedTargetRegressor(SVR(), transformer=QuantileTransformer(n_quantiles=20))
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize(("task", "source"), OWN.values(), ids=OWN)
+def test_estimators_of_estimators_are_stored_whole(make_job, own_factory, task: str, source: str) -> None:
+    job = make_job(task, own_factory(source), rows=90)
+    run(job.model_copy(update={"kind": "describe"}), silent)
+    run(job, silent)
+    vault, dataset = Vault(job.vault), Dataset.open(job.dataset)
+    rows = FoldPlan.open(job.plan).validate(0)
+    predicted = load_predictor(vault.folder(job.fit_key) / "split0").predict(dataset.features.iloc[rows])
+    np.testing.assert_allclose(predicted, vault.oof(job.fit_key)[0], rtol=1e-6)
+
+
+PREPARED = """
+from sklearn.linear_model import Ridge
+
+def build(hp, problem):
+    assert problem.width == len(problem.schema.numeric) == {width}, problem.width
+    return Ridge()
+"""
+
+
+@pytest.mark.parametrize(("preparation", "width"), [("one_hot", 7), ("target", 4)])
+def test_an_own_factory_sees_the_width_of_the_preparation(make_job, own_factory, preparation: str, width: int) -> None:
+    family = own_factory(PREPARED.format(width=width), preparation)
+    assert isinstance(run(make_job("regression", family, vault=None), silent), TrialResult)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_stored_forests_predict_as_scikit_learns(tmp_path, task: str) -> None:
+    from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((300, 4)) < 0.2, np.nan, rng.normal(size=(300, 4)))
+    y = np.nan_to_num(x[:, 0]) if task == "regression" else (np.nan_to_num(x[:, 0]) > 0).astype(int)
+    kind = ExtraTreesRegressor if task == "regression" else RandomForestClassifier
+    forest = kind(5, random_state=0).fit(x, y)
+    expected = forest.predict(x) if task == "regression" else forest.predict_proba(x)[:, 1]
+    problem = Problem(task, "rmse" if task == "regression" else "auc", () if task == "regression" else ("n", "y"))
+    as_arrays(forest, problem).save(tmp_path)
+    np.testing.assert_allclose(load_forest(tmp_path).predict(Prepared.numbers(x))[:, 0], expected, atol=1e-6)
+
+
+def test_an_absent_catboost_is_told(monkeypatch, make_job) -> None:
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    with pytest.raises(FactoryError, match=r"pip install 'workbench\[catboost\]'"):
+        run(make_job("binary", "catboost", vault=None), silent)
+
+
+CATBOOST = """
+from catboost import CatBoostRegressor
+
+def build(hp, problem):
+    return CatBoostRegressor({options})
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("early_stopping_rounds=5", "rounds and early stopping are the training's"),
+        ("loss_function='Poisson'", "expected one of RMSE, MAE"),
+    ],
+)
+def test_catboost_options_that_the_training_cannot_honour(make_job, own_factory, options: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=message):
+        run(make_job("regression", own_factory(CATBOOST.format(options=options)), vault=None), silent)
+
+
+def test_an_own_catboosts_rounds_are_an_upper_limit(make_job, own_factory) -> None:
+    family = own_factory(CATBOOST.format(options="n_estimators=4, verbose=False"), "native")
+    result = run(make_job("regression", family, vault=None), silent)
+    assert isinstance(result, TrialResult)
+    assert result.epochs == (4, 4, 4)
+    assert not Path("catboost_info").exists()
 
 
 def test_what_cannot_be_loaded_again_is_known_from_describing(make_job, own_factory) -> None:
