@@ -271,11 +271,12 @@ def test_objectives_follow_the_metric() -> None:
     assert objective("rmse") == objective("r2") == objective("profit") == objective("pinball_mine") == ("squared", 0.5)
 
 
-def test_boosters_aim_at_the_quantile() -> None:
-    from workbench.models import lightgbm, xgboost
+def test_boosters_and_the_base_aim_at_the_quantile() -> None:
+    from workbench.models import dummy, lightgbm, xgboost
     from workbench.models.hyperparameters import HyperParameters
 
     problem = Problem("regression", "pinball_0.9")
+    assert dummy.build(HyperParameters({}), problem).get_params()["quantile"] == 0.9
     light = lightgbm.build(HyperParameters({}), problem).get_params()
     assert (light["objective"], light["alpha"]) == ("quantile", 0.9)
     extreme = xgboost.build(HyperParameters({}), problem).get_params()

@@ -16,7 +16,7 @@ FAMILY = Family(build="workbench.models.dummy:build", preparation="native", vers
 
 
 def build(hp: HyperParameters, problem: Problem) -> DummyClassifier | DummyRegressor:  # noqa: ARG001 - the contract
-    """Return the best constant: class frequencies, the median for ``mae``, else the mean.
+    """Return the best constant: class frequencies, the quantile that the metric aims at, else the mean.
 
     For ``rmsle`` the target is ``log1p``-transformed in the fold, in which the mean is the best constant again.
     """
@@ -24,4 +24,5 @@ def build(hp: HyperParameters, problem: Problem) -> DummyClassifier | DummyRegre
 
     if problem.task != "regression":
         return DummyClassifier(strategy="prior")
-    return DummyRegressor(strategy="median" if problem.metric == "mae" else "mean")
+    kind, quantile = problem.objective
+    return DummyRegressor() if kind == "squared" else DummyRegressor(strategy="quantile", quantile=quantile)
