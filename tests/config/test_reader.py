@@ -37,7 +37,7 @@ def told(folder: Path, text: str, *overrides: str) -> str:
 def test_the_smallest_file_names_train_target_and_metric(folder: Path) -> None:
     config, root = read_config(folder)
     assert (config.data.target, config.metric, root) == ("y", "auc", folder.resolve())
-    assert [family.name for family in config.family_configs] == ["dummy", "lightgbm", "xgboost", "mlp"]
+    assert [family.name for family in config.family_configs] == ["dummy", "linear", "lightgbm", "xgboost", "mlp"]
 
 
 def test_a_file_may_have_any_name_and_lies_in_the_root(folder: Path) -> None:

@@ -39,7 +39,7 @@ def _listed(value: object) -> object:
 
 
 Positive = Annotated[int, Field(gt=0), _NoBoolean]
-DEFAULT_FAMILIES = ("dummy", "lightgbm", "xgboost", "mlp")
+DEFAULT_FAMILIES = ("dummy", "linear", "lightgbm", "xgboost", "mlp")
 """Cheap ones first, so that something is delivered whatever the budget."""
 
 NO_FEATURES = "none"
