@@ -102,12 +102,13 @@ def init(
     target: Annotated[str | None, typer.Option(help="Column to predict; inferred if the tables tell.")] = None,
     id: Annotated[str | None, typer.Option(help="Column that identifies a row.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the usual one of the task if absent.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an experiment.yaml that is there.")] = False,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the tables, such as cp1252; else UTF-8.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the files that are there.")] = False,
 ) -> None:
     """Look at the tables and write experiment.yaml, features.py and factories.py to start from."""
     from workbench.scaffold import Tables, create, show
 
-    tables = Tables(train, test, sample_submission, target=target, id=id, metric=metric)
+    tables = Tables(train, test, sample_submission, target=target, id=id, metric=metric, encoding=encoding)
     show(_console(), create(folder, tables, force=force))
 
 

@@ -19,6 +19,7 @@ from workbench import registry
 from workbench.cli import app
 from workbench.config import ExperimentConfig, read_config
 from workbench.config.models import (
+    DEFAULT_FAMILIES,
     DataConfig,
     EnsembleConfig,
     FoldsConfig,
@@ -43,7 +44,7 @@ def test_the_file_says_what_was_inferred_and_loads(begin, houses, tmp_path) -> N
     assert '    # "town: of old": categorical  # 3 values such as' in text
     config, root = read_config(tmp_path / "new")
     assert config.data.train == Path("../train.csv")
-    assert config.families == ("dummy", "lightgbm", "xgboost", "mlp")
+    assert config.families == DEFAULT_FAMILIES
     data = load_dataset(config, root, "values")
     assert make_plan(data, config.folds, config.seed).splits == 5
 
@@ -90,6 +91,23 @@ def test_a_table_that_cannot_be_read_leaves_nothing_behind(tmp_path) -> None:
     with pytest.raises(ConfigError, match="is a file; expected the folder of an experiment"):
         create(tmp_path / "train.csv", Tables(tmp_path / "train.csv"))
     assert not (tmp_path / "new").exists()
+
+
+def test_another_encoding_is_told_and_written(tmp_path) -> None:
+    rows = "".join(f"{number},{town},{number % 2}\n" for number, town in enumerate(["Köln", "Ulm"] * 20))
+    (tmp_path / "train.csv").write_text(f"x,town,y\n{rows}", encoding="cp1252")
+    with pytest.raises(DataError, match=r"probably it is cp1252, .*'0,Köln,0'.* \(for workbench init: --encoding\)"):
+        create(tmp_path / "new", Tables(tmp_path / "train.csv", target="y"))
+    create(tmp_path / "new", Tables(tmp_path / "train.csv", target="y", encoding="cp1252"))
+    config, root = read_config(tmp_path / "new")
+    assert config.data.encoding == "cp1252"
+    assert set(load_dataset(config, root, "probabilities").features["town"]) == {"Köln", "Ulm"}
+
+
+def test_a_sample_submission_of_other_rows_is_refused(begin, houses) -> None:
+    train, test = houses
+    with pytest.raises(DataError, match="the sample submission asks for 300 ids that the test table does not have"):
+        begin(train, test, pd.DataFrame({"house_id": test["house_id"] + 1000, "price": 0.0}))
 
 
 def test_the_feature_set_works_each_row_out_from_itself(begin, houses, tmp_path) -> None:

@@ -121,5 +121,5 @@ def test_a_rare_class_is_no_reason_to_fail(begin) -> None:
 def test_a_wide_table_is_told_of_simple_models(begin) -> None:
     wide = pd.DataFrame(RANDOM.normal(size=(60, 80)).round(2), columns=[f"f{number}" for number in range(80)])
     scaffold = begin(wide.assign(y=RANDOM.normal(size=60)), target="y")
-    assert "With 80 columns on 60 rows add 'linear'" in found(scaffold, "families").reason
+    assert "With 80 columns on 60 rows 'linear' is hard to beat" in found(scaffold, "families").reason
     assert found(scaffold, "folds.repeats").value == 3

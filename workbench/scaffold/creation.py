@@ -10,6 +10,8 @@ from typing import Any
 from workbench.config import ExperimentConfig, config_from_mapping
 from workbench.config.models import DEFAULT_FAMILIES, FoldsConfig
 from workbench.data import Dataset, build_dataset, make_plan
+from workbench.delivery.layout import make_layout
+from workbench.delivery.submission import expected_ids
 from workbench.errors import DataError
 from workbench.scaffold.code_files import factories_code, features_code
 from workbench.scaffold.columns import ColumnSummary, summarize
@@ -43,7 +45,8 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
 
     Raises:
         ConfigError: the folder holds an experiment already and ``force`` is off, or the metric is unknown.
-        DataError: a table cannot be read or used, or does not tell which column is the target.
+        DataError: a table cannot be read or used, does not tell which column is the target, or the sample submission
+            does not fit the others.
     """
     check_free(folder, force=force)
     frames = read_frames(tables)
@@ -54,6 +57,8 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
     inferences += [*groups_and_time(frames, taken), metric]
     config = _config(inferences)
     data = build_dataset(config, frames.train, frames.test, scored.needs)
+    if frames.sample is not None:
+        expected_ids(make_layout(data.schema, scored.needs, frames.sample), data.test_ids, frames.sample)
     inferences += [*_task(data), *_folds(data, config), _families(data)]
     told = strengths(data)
     findings = observe(data, told, SPLITS)
@@ -72,6 +77,8 @@ def _paths(folder: Path, tables: Tables) -> Iterator[Inference]:
         path = getattr(tables, key)
         if path is not None:
             yield Inference(f"data.{key}", path_from(folder, path), "")
+    if tables.encoding is not None:
+        yield Inference("data.encoding", tables.encoding, "as told by --encoding")
 
 
 def _names(value: Any) -> Sequence[str]:
@@ -116,9 +123,11 @@ def _families(data: Dataset) -> Inference:
     width = len(data.schema.features)
     reason = "Models that are searched, cheap ones first; all but dummy are blended."
     if width > data.rows:
-        reason += f" With {width:,} columns on {data.rows:,} rows add 'linear': it is hard to beat here."
+        reason += f" With {width:,} columns on {data.rows:,} rows 'linear' is hard to beat."
     elif data.rows < FEW_ROWS:
-        reason += f" With {data.rows} rows, simple models ('linear', 'random_forest') may do as well: add them."
+        reason += (
+            f" With {data.rows} rows, simple models may do as well: try 'random_forest' and 'knn' beside 'linear'."
+        )
     return Inference("families", DEFAULT_FAMILIES, reason)
 
 

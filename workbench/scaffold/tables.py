@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from workbench.data import read_table
+from workbench.errors import DataError
 
 MOST_STEPS_UP = 3
 """A table further away than so many folders up is named by its absolute path."""
@@ -24,6 +26,7 @@ class Tables:
     target: str | None = field(default=None, kw_only=True)
     id: str | None = field(default=None, kw_only=True)
     metric: str | None = field(default=None, kw_only=True)
+    encoding: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +44,27 @@ class Frames:
 
 
 def read_frames(tables: Tables) -> Frames:
-    """Read the tables.
+    """Read the tables. Identifiers, as far as they are known, are read as text, so that ``0012`` stays what it is.
 
     Raises:
         DataError: one of them cannot be read; see `workbench.data.readers.read_table`.
     """
-    text = () if tables.id is None else (tables.id,)
-    read = [
-        None if path is None else read_table(path, text=text).rename(columns=str)
+    shown = None if tables.sample_submission is None else _read(tables, tables.sample_submission, ())
+    text = {str(name) for name in ([] if shown is None else shown.columns[:1])} | ({tables.id} if tables.id else set())
+    train, test, sample = (
+        None if path is None else _read(tables, path, text)
         for path in (tables.train, tables.test, tables.sample_submission)
-    ]
-    train, test, sample = read
+    )
     return Frames(pd.DataFrame(train), test, sample)
+
+
+def _read(tables: Tables, path: Path, text: Collection[str]) -> pd.DataFrame:
+    try:
+        return read_table(path, text=text, encoding=tables.encoding or "utf-8").rename(columns=str)
+    except DataError as error:
+        if "data.encoding" in str(error):
+            raise DataError(f"{error} (for workbench init: --encoding)") from error
+        raise
 
 
 def path_from(folder: Path, table: Path) -> str:

@@ -23,6 +23,7 @@ HEAD = (
 )
 FAMILIES = {
     "dummy": "the mean or the class shares: what everything must beat",
+    "linear": "logistic or ridge regression: cheap, and another view of the table",
     "lightgbm": "boosted trees: the strongest baseline on most tables",
     "xgboost": "boosted trees again; they err elsewhere, which a blend turns to profit",
     "mlp": "a Keras network with embeddings of the categories",
