@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.config import ExperimentConfig, config_from_mapping
-from workbench.config.models import DEFAULT_FAMILIES, FoldsConfig
+from workbench.config.models import DEFAULT_FAMILIES
 from workbench.data import Dataset, build_dataset, make_plan
 from workbench.delivery.layout import make_layout
 from workbench.delivery.submission import expected_ids
-from workbench.errors import DataError
 from workbench.scaffold.code_files import factories_code, features_code
 from workbench.scaffold.columns import ColumnSummary, summarize
 from workbench.scaffold.files import check_free, write
@@ -25,7 +24,6 @@ from workbench.scaffold.tables import Frames, Tables, path_from, read_frames
 from workbench.scaffold.yaml_file import Contents, experiment_yaml
 
 FEW_ROWS = 500
-SPLITS = 5
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
         expected_ids(make_layout(data.schema, scored.needs, frames.sample), data.test_ids, frames.sample)
     inferences += [*_task(data), *_folds(data, config), _families(data)]
     told = strengths(data)
-    findings = observe(data, told, SPLITS)
+    findings = observe(data, told, config.folds.splits)
     columns = summarize(frames.train, data, inferences, findings, told)
     contents = Contents(inferences, findings, columns, _shape(frames))
     texts = {
@@ -106,14 +104,8 @@ def _task(data: Dataset) -> Iterator[Inference]:
 
 
 def _folds(data: Dataset, config: ExperimentConfig) -> Iterator[Inference]:
-    """Yield what the default plan needs to be possible, and what few rows ask for."""
-    try:
-        make_plan(data, config.folds, config.seed)
-    except DataError:
-        make_plan(data, FoldsConfig(kind="kfold", splits=SPLITS), config.seed)
-        yield Inference(
-            "folds.kind", "kfold", f"a class has fewer rows than {SPLITS} folds, so they cannot be stratified"
-        )
+    """Yield what few rows ask for; raise `DataError` where the default plan cannot be made."""
+    make_plan(data, config.folds, config.seed)
     if data.rows < FEW_ROWS:
         reason = f"{data.rows} rows: one plan is a noisy judge; 3 cost three times as much"
         yield Inference("folds.repeats", 3, reason, sure=False)
