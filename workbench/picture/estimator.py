@@ -16,7 +16,8 @@ _INDENT = 24
 def draw_estimator(built: Built, problem: Problem, preparation: str) -> list[str]:
     """Return the lines of the schematic."""
     schema = problem.schema
-    columns = f"{counted(len(schema.numeric), 'number')}, {counted(len(schema.categorical), 'category code')}"
+    kinds = {"number": len(schema.numeric), "category code": len(schema.categorical)}
+    columns = ", ".join(counted(number, kind) for kind, number in kinds.items() if number)
     prepared = explanation(registry.resolve("preparations", preparation))
     lines = [*_box("table", "as it was read"), _arrow(), *_box(preparation, prepared), _arrow(columns)]
     for name, step in _steps(built.model):

@@ -80,19 +80,17 @@ def _hidden(model: Any, total: int) -> list[str]:
 def _step(step: Step, total: int) -> list[str]:
     if step.is_input:
         return [_tensor(f"Input {step.operation.name}", step)]
-    name, activation = type(step.operation).__name__, _activation(step.operation)
+    name = type(step.operation).__name__
     label = [name, *_detail(step), *_given_name(step.operation)]
     label += [f"({', '.join(step.inputs)})"] if step.inputs else []
     label += ["again"] if step.again else []
     line = _operation(" ".join(label), _SYMBOLS.get(name, "|"), step.weights, total)
-    return [line, _tensor("" if name == "Activation" else activation, step)]
+    return [line, _tensor(_activation(step.operation), step)]
 
 
 def _detail(step: Step) -> list[str]:
     """Return what tells most about an operation beside its name."""
     name = type(step.operation).__name__
-    if name == "Activation":
-        return [_activation(step.operation)]
     if name in _DETAILS:
         return [compact(getattr(step.operation, _DETAILS[name], ""))]
     return ["a constant"] if step.with_constant else []
