@@ -13,13 +13,11 @@ import yaml
 
 from workbench.experiment import Experiment
 from workbench.metrics import LOG_LOSS
-from workbench.search.progress import Silent
-from workbench.search_stage import open_search, resolve_budget
 from workbench.store.ledger import Trial
 from workbench.workspace import Workspace, open_workspace
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
-EXPERIMENTS = sorted(file.parent.name for file in FOLDER.glob("*/experiment.yaml"))
+EXPERIMENTS = sorted(file.parent.name for file in FOLDER.glob("*/make_data.py"))
 
 
 @pytest.fixture
@@ -39,7 +37,11 @@ def copy(tmp_path: Path):
 
 
 def test_the_experiments_of_the_readme_are_there() -> None:
-    assert {"breast_cancer", "diabetes", "xor"} <= set(EXPERIMENTS)
+    assert {"breast_cancer", "diabetes", "digits", "xor"} <= set(EXPERIMENTS)
+    listed = FOLDER.joinpath("README.md").read_text("utf-8")
+    for file in FOLDER.glob("*/experiment.yaml"):
+        assert f"[{file.parent.name}]({file.parent.name})" in listed
+        assert file.with_name("README.md").is_file()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -74,18 +76,10 @@ def test_the_same_data_is_written_again(copy, name: str) -> None:
     assert {file.name: file.read_bytes() for file in folder.glob("*.csv")} == before
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", sorted(file.parent.name for file in FOLDER.glob("*/experiment.yaml")))
 def test_editors_find_the_schema(name: str) -> None:
     comment = FOLDER.joinpath(name, "experiment.yaml").read_text("utf-8").splitlines()[0]
     assert FOLDER.joinpath(name, comment.partition("$schema=")[2]).is_file()
-
-
-def searched(workspace: Workspace, trials: int) -> list[Trial]:
-    """Search, and return the trials of the network."""
-    sweep = workspace.ledger.open_sweep(workspace.experiment.name)
-    with open_search(workspace, resolve_budget(workspace, trials, 0, None), Silent()) as search:
-        search.run(sweep)
-    return [trial for trial in workspace.trials() if trial.family == "network"]
 
 
 def corners(workspace: Workspace, trial: Trial) -> np.ndarray:
@@ -95,11 +89,20 @@ def corners(workspace: Workspace, trial: Trial) -> np.ndarray:
 
 
 @pytest.mark.keras
-def test_the_network_learns_xor_and_a_line_does_not(copy) -> None:
+def test_the_convolutions_see_what_no_table_says(copy, searched) -> None:
+    small = ["folds.splits=2", "training.epochs=10", "training.executor=inline"]
+    families = "families=[linear, {name: cnn, factory: 'factories:cnn', preparation: native}]"
+    with open_workspace(Experiment.from_folder(copy("digits"), [*small, families])) as workspace:
+        scores = {family: trial.result.score for family, trial in searched(workspace).items()}
+    assert scores["cnn"] > 0.97 > scores["linear"] > 0.9
+
+
+@pytest.mark.keras
+def test_the_network_learns_xor_and_a_line_does_not(copy, searched) -> None:
     experiment = Experiment.from_folder(copy("xor"), ["training.executor=inline", "training.epochs=60"])
     y = np.array([0, 1, 1, 0])
     with open_workspace(experiment) as workspace:
-        network, *_ = searched(workspace, trials=1)
+        network = searched(workspace)["network"]
         assert LOG_LOSS(y, corners(workspace, network)) < 0.1
     # The same factory without a hidden layer is a logistic regression: for XOR no better than tossing a coin.
     factories = experiment.root / "factories.py"
@@ -107,5 +110,5 @@ def test_the_network_learns_xor_and_a_line_does_not(copy) -> None:
     assert 'hp.Int("layers", 0, 2, default=1)' in source
     factories.write_text(source.replace("0, 2, default=1", "0, 2, default=0"), "utf-8")
     with open_workspace(experiment) as workspace:
-        line, *_ = searched(workspace, trials=1)
+        line = searched(workspace)["network"]
         assert LOG_LOSS(y, corners(workspace, line)) > 0.6
