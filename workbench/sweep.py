@@ -37,6 +37,9 @@ RESERVE = (0.2, 15.0, 45.0)
 TRACKING_SECONDS = 30.0
 """How long a finished sweep waits for MLflow. What is late then is caught up by the next run."""
 
+STOPPED_SECONDS = 15.0
+"""The same for a sweep that somebody stops, who is waiting for it to end."""
+
 
 def run(
     experiment: Experiment | Path | str,
@@ -298,9 +301,11 @@ def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterato
         ledger, experiment.store, tracking_uri(config, experiment.store), tensorboard=config.tensorboard
     )
     sweep = Sweep(number, title, workspace, projector, began, versions)
+    patience = TRACKING_SECONDS
     try:
         yield sweep
     except KeyboardInterrupt as error:
+        patience = STOPPED_SECONDS
         ledger.close_sweep(SweepFinished(sweep=number, state="interrupted", message=type(error).__name__))
         raise
     except BaseException as error:
@@ -309,4 +314,4 @@ def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterato
     else:
         ledger.close_sweep(SweepFinished(sweep=number, state="complete", artifacts=sweep.artifacts))
     finally:
-        projector.close(TRACKING_SECONDS)
+        projector.close(patience)

@@ -209,7 +209,7 @@ def test_a_healthy_store(experiment, ledger):
     found = by_name(store_checks(experiment))
     assert found["trials"].found == "1 complete"
     assert found["vault"].found == "1 fits read"
-    assert "version 1" in found["ledger"].found
+    assert "version 2" in found["ledger"].found
     assert f"sweep {sweep} is running" in found["sweeps"].found
     assert {check.status for check in found.values()} == {"ok"}
 

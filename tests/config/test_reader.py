@@ -75,7 +75,11 @@ MISTAKES = [
     ("search: {trials: true}", "line 3, search.trials", "expected an integer, received true"),
     ("search: {trials: 0}", "search.trials", "expected a number greater than 0, received 0 (integer)"),
     ("search: {time: .inf}", "search.time", "expected a finite number, received inf (number)"),
-    ("search: {time: 5 parsecs}", "search.time", "'5 parsecs' is not a time: expected seconds, or something like 90s, 5m, 1h30m"),
+    (
+        "search: {time: 5 parsecs}",
+        "search.time",
+        "'5 parsecs' is not a time: expected seconds, or something like 90s, 5m, 1h30m",
+    ),
     ("folds: {splits: 1}", "folds.splits", "expected a number at least 2, received 1"),
     ("folds: {kind: startified}", "folds.kind", "Did you mean 'stratified'?"),
     ("folds: 5", "line 3, folds", "expected a mapping, received 5 (integer)"),

@@ -49,6 +49,8 @@ class v2:
 """
 WORDS = "def last(text):\n    return text.str.split().str[-1]\n"
 
+pytestmark = pytest.mark.xdist_group("sweep features")  # the sweep is run once
+
 
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
