@@ -107,7 +107,9 @@ def _predict(loaded: Any, table: pd.DataFrame, rows: Path) -> pd.DataFrame:
     lacking = [name for name in inputs.required_input_names() if name not in table] if inputs is not None else []
     if lacking:
         listed = ", ".join(f"'{name}'" for name in lacking)
-        raise DataError(f"{rows} lacks columns of the training table: {listed}.{nearest(lacking[0], map(str, table.columns))}")
+        raise DataError(
+            f"{rows} lacks columns of the training table: {listed}.{nearest(lacking[0], map(str, table.columns))}"
+        )
     try:
         predicted: pd.DataFrame = loaded.predict(table[[name for name in table.columns if name in names]])
     except MlflowException as error:
