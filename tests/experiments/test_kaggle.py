@@ -115,21 +115,22 @@ def test_titanic_is_delivered_with_its_features(filled) -> None:
     assert ACCURACY(truth.to_numpy(), predicted.to_numpy(dtype=float)[:, None]) > 0.81
 
 
-def test_houses_are_priced_by_curves_and_by_a_kernel(filled, searched) -> None:
+@pytest.mark.slow
+@pytest.mark.keras
+def test_houses_are_priced_by_curves_a_kernel_and_a_network(filled, searched) -> None:
     folder = filled("house_prices")
     models = [f"{{name: {name}, factory: 'factories:{name}', preparation: one_hot}}" for name in ("curves", "kernel")]
+    families = f"families=[{', '.join(models)}, 'factories:network']"
     truth = pd.read_csv(folder / "test.csv")["SalePrice"].to_numpy(dtype=float)
-    with open_workspace(Experiment.from_folder(folder, [*QUICK, f"families=[{', '.join(models)}]"])) as workspace:
+    with open_workspace(Experiment.from_folder(folder, [*QUICK, "training.epochs=15", families])) as workspace:
         for family, trial in searched(workspace).items():
             predicted = workspace.vault.test(trial.result.fit_key, workspace.dataset.test_key)
-            assert RMSLE(truth, predicted) < 0.145, family
+            assert RMSLE(truth, predicted) < 0.155, family
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("name", ["titanic", "house_prices"])
-def test_the_network_of_an_experiment_trains(filled, searched, name: str) -> None:
+def test_the_network_of_the_titanic_trains(filled, searched) -> None:
     options = [*QUICK, "training.epochs=8", "families=[dummy, 'factories:network']"]
-    with open_workspace(Experiment.from_folder(filled(name), options)) as workspace:
+    with open_workspace(Experiment.from_folder(filled("titanic"), options)) as workspace:
         trials = searched(workspace)
-        network, base = (trials[family].result.score for family in ("network+v2", "dummy"))
-        assert workspace.metric.better(network, base)
+    assert trials["network+v2"].result.score > trials["dummy"].result.score + 0.1
