@@ -2,7 +2,7 @@
 
 ``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs
 of each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
-``kill once``, or ``hang``.
+``kill once``, or ``hang``. A job's ``seconds`` end its training early.
 """
 
 from __future__ import annotations
@@ -42,8 +42,13 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
     _count_execution(job)
     _fault(str(job.values.get("fault", "none")), job)
     bowl = (float(job.values["x"]) - 0.3) ** 2 + (float(job.values["y"]) - 2.0) ** 2
+    until = None if job.seconds is None else time.monotonic() + job.seconds
+    truncated = False
     for split in range(SPLITS):
         for epoch in range(1, EPOCHS + 1):
+            truncated = until is not None and time.monotonic() > until
+            if truncated:
+                break
             time.sleep(float(job.values.get("sleep", 0.0)))
             value = bowl + 0.01 * split + 1.0 / epoch
             if report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=value / 2)):
@@ -57,9 +62,10 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
         best_epochs=(EPOCHS,) * SPLITS,
         epochs=(EPOCHS,) * SPLITS,
         fit_s=0.01,
-        fit_key=job.fit_key,
+        fit_key=f"{job.fit_key}-{job.job_id}" if truncated else job.fit_key,
+        truncated=truncated,
     )
-    with vault.writing(job.fit_key) as folder:
+    with vault.writing(result.fit_key) as folder:
         write_predictions(folder, [np.full((4, 1), bowl) for _ in range(SPLITS)], None, "")
         write_result(folder, result)
     return result

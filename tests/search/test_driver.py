@@ -186,6 +186,15 @@ def test_a_deadline_stops_what_runs(bench):
     assert all(trial.result is None for trial in trials if trial.state == "queued")
 
 
+def test_what_a_deadline_ended_early_is_trained_whole_when_there_is_time(bench):
+    hurried = bench.search(bench.lane(total=1, fixed={"sleep": 0.2}), executor=LocalExecutor, seconds=1.5)
+    assert [trial.result.truncated for trial in hurried] == [True]
+    trials = bench.search(bench.lane(total=3, fixed={"sleep": 0.0}))
+    assert [trial.result.truncated for trial in trials] == [True, False, False]
+    assert trials[1].values == trials[0].values != trials[2].values
+    assert trials[1].result.fit_key != trials[0].result.fit_key
+
+
 def test_a_deadline_that_has_passed_still_gives_something_to_deliver(bench):
     trials = bench.search(bench.lane("a", total=50), bench.lane("b", total=50), seconds=-1.0)
     assert [(trial.name, trial.state) for trial in trials] == [("a#0000", "complete")]

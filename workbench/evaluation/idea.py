@@ -37,8 +37,9 @@ def evaluate(
 ) -> Comparison:
     """Evaluate one configuration, and say whether it is better than a baseline, worse, or noise.
 
-    Both are trials of their studies: numbered with the search's, which learns from them, on the leaderboard, candidates
-    for the blend; they use up no budget. What was evaluated before is not trained again, and nothing is delivered.
+    Both are trials of their studies: numbered with the search's, which learns from them; they use up no budget. Those
+    of families (and feature sets) that the experiment lists are on its leaderboard and candidates for its blend, the
+    others from when it lists them. What was evaluated before is not trained again, and nothing is delivered.
 
     The baseline is the trial ``against``; without it the same family as it is configured, with its defaults. A family
     of which nothing is changed is compared with itself without its feature set, or else with the best trial of the

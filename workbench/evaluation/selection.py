@@ -118,11 +118,17 @@ def find_trial(bench: Bench, name: str) -> Trial:
 
 
 def _label_ref(bench: Bench, label: str) -> FamilyRef:
-    _, entry = find_family(bench.workspace.experiment.config, label, None)
-    return bench.workspace.experiment.family_ref(entry)
+    """Return the family that a label names: ``lightgbm`` has no feature set, whatever is configured."""
+    experiment = bench.workspace.experiment
+    same = [entry for entry in experiment.config.family_configs if entry.label == label]
+    name, _, features = label.partition("+")
+    _, entry = (None, same[0]) if same else find_family(experiment.config, name, features or "none")
+    return experiment.family_ref(entry)
 
 
 def _of_trial(trial: Trial, bench: Bench, name: str) -> Configuration:
+    if result_of(trial).truncated:
+        bench.observer.notice(f"{trial.name} ended early; its configuration is trained whole to be compared with")
     return Configuration(_label_ref(bench, name.rpartition("#")[0]), trial.values, bench.workspace.ground)
 
 

@@ -119,7 +119,8 @@ class Driver:
             lane.exhausted = True
             return False
         self._running[str(claim.attempt)] = Running(claim, lane, {}, time.monotonic())
-        values, features = lane.values(claim), lane.template.family.features
+        seconds = self._training_seconds
+        values, features = lane.values(claim, seconds), lane.template.family.features
         started = TrialStarted(
             sweep=self.sweep,
             study=lane.study.id,
@@ -141,7 +142,7 @@ class Driver:
             return True
         lane.claimed += 1
         self._running[str(claim.attempt)].values = values
-        self.executor.submit(lane.job(claim, values, self._training_seconds))
+        self.executor.submit(lane.job(claim, values, seconds))
         self._show()
         return True
 

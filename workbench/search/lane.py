@@ -8,7 +8,7 @@ from workbench.search.engine import Engine
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
 from workbench.store.ledger import TERMINAL, Claim, Ledger, Study, Trial
-from workbench.types import Direction, Job, Space, TrialState, Values, better
+from workbench.types import Direction, Job, Space, TrialState, Values, as_loss, better
 
 FAILURES_ALLOWED = 3
 """After so many failed trials in a row a family stops; the sweep goes on without it."""
@@ -34,6 +34,8 @@ class Lane:
     """Spent by this driver."""
     states: dict[TrialState, int] = field(default_factory=dict)
     durations: list[float] = field(default_factory=list)
+    unfinished: list[tuple[Values, float]] = field(default_factory=list)
+    """Configurations that a deadline of earlier runs ended early, best first, and the seconds that each had."""
 
     def __post_init__(self) -> None:
         """A family without anything to search has one trial."""
@@ -82,6 +84,7 @@ class Lane:
                 self.record(searched.index(trial.id), trial.values, trial.state, score, trial.seconds)
             else:
                 self._learn(~trial.number, trial.values, score)
+        self._find_unfinished([trial for trial in trials if trial.result is not None])
         if forgive:
             self.failed_in_a_row = 0
 
@@ -89,12 +92,27 @@ class Lane:
         """Take the right to work on the family's next trial; ``None`` if there is none left."""
         return ledger.claim(self.study, sweep, self.total)
 
-    def values(self, claim: Claim) -> Values:
-        """Return what to try: what a lost attempt tried, the factory's defaults first, then what the engine says."""
+    def _find_unfinished(self, ended: list[Trial]) -> None:
+        results = [(trial, trial.result) for trial in ended if trial.result is not None]
+        whole = [trial.values for trial, result in results if not result.truncated]
+        early = [(trial, result) for trial, result in results if result.truncated and trial.values not in whole]
+        early.sort(key=lambda pair: as_loss(self.direction, pair[1].score))
+        for trial, _ in early:
+            if all(trial.values != values for values, _ in self.unfinished):
+                self.unfinished.append((trial.values, trial.seconds))
+
+    def values(self, claim: Claim, seconds: float | None = None) -> Values:
+        """Return what to try with so many ``seconds`` of training (``None``: as long as it takes).
+
+        That is what a lost attempt tried; the factory's defaults first; what ended early and now has more than twice as
+        long, from the best on; then what the engine says.
+        """
         if claim.values is not None:
             return claim.values
         if claim.turn == 0 or not self.space.searched:
             return self.space.defaults()
+        if self.unfinished and (seconds is None or seconds > 2.0 * self.unfinished[0][1]):
+            return self.unfinished.pop(0)[0]
         return self.engine.ask(claim.turn, self.space)
 
     def job(self, claim: Claim, values: Values, seconds: float | None = None) -> Job:
