@@ -163,6 +163,15 @@ def test_estimators_are_drawn_from_table_to_prediction(experiment: Experiment) -
     assert "There are no hyperparameters." in draw("dummy")
 
 
+def test_a_plan_of_the_users_is_found_beside_the_experiment(experiment: Experiment) -> None:
+    (experiment.root / "plans.py").write_text(
+        "import numpy as np\n\ndef halves(frame, y):\n"
+        "    first, second = np.arange(15), np.arange(15, 30)\n    return [(first, second), (second, first)]\n"
+    )
+    shown = Experiment.from_folder(experiment.root, overrides=["folds.function=plans:halves"])
+    in_order(draw("pipeline", shown), "30 rows, 4 columns", "Ridge")
+
+
 def test_mistakes_are_told(experiment: Experiment) -> None:
     with pytest.raises(ConfigError, match=r"no family is called 'mpl'; .*Did you mean 'mlp'\?"):
         draw("mpl")

@@ -90,7 +90,7 @@ def _material(experiment: Experiment, family: FamilyRef, folder: Path) -> Materi
     """Return the data as a job would see it; what feature sets cache goes to ``folder``."""
     config, metric = experiment.config, experiment.metric_ref()
     dataset = load_dataset(config, experiment.root, metric.needs)
-    plan = make_plan(dataset, config.folds, config.seed)
+    plan = make_plan(dataset, config.folds, config.seed, root=experiment.folds_root, encoding=config.data.encoding)
     job = Job(
         kind="describe",
         job_id="show",
