@@ -140,6 +140,12 @@ def test_a_tried_trial_shows_its_note_and_its_newest_comparison(ledger: Ledger, 
     assert len(steps(uri, trial, "difference")) == 2
     assert trial.data.metrics["seed_noise"] == 0.004
     assert trial.data.params["lightgbm.num_leaves"] == "31"
+    ledger.append(story.compared(5, against="mlp#0003", note="slower, for longer"))
+    replay(ledger, [MlflowProjection(ledger, uri, store)])
+    assert named(uri)["lightgbm~seed1#0004"].data.tags["mlflow.note.content"] == "slower, for longer"
+    before = everything(uri)
+    replay(ledger, [MlflowProjection(ledger, uri, store)])
+    assert everything(uri) == before, "the trial's first note does not come back"
     MlflowClient(tracking_uri=uri).set_tag(trial.info.run_id, "mlflow.note.content", "a person's own words")
     before = everything(uri)
     replay(ledger, [MlflowProjection(ledger, uri, store)])

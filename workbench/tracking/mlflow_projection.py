@@ -129,7 +129,8 @@ class MlflowProjection:
             if run is not None:
                 self._runs.reopen(run)
         run = self._runs.ensure(experiment, key, trial_name(event.family, event.number), at, tags, parent)
-        self._note(run, event.note)
+        if "wb.compared" not in run.data.tags:  # else its newest comparison has told the newest note
+            self._note(run, event.note)
 
     def _trial_compared(self, position: int, at: datetime, event: TrialCompared) -> None:
         """Show the newest comparison of a trial; a trial may be compared again, with another one."""
