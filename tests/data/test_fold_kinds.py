@@ -107,7 +107,10 @@ def test_what_has_no_order_is_told(times: Any, folds: dict[str, Any], message: s
 
 def test_groups_that_a_plan_tears_apart_are_told() -> None:
     frame = table(t=range(ROWS), g=np.arange(ROWS) % 6, f=np.arange(ROWS) % 3)
-    with pytest.raises(DataError, match=r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6"):
+    torn = (
+        r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6 groups; remove data\.group, or da"
+    )
+    with pytest.raises(DataError, match=torn):
         plan_of(frame, time="t", group="g")
     assert plan_of(frame, {"column": "f"}, group="g")[0].kind == "column"
     with pytest.raises(DataError, match=r"fold 1 of 3 \(column\) .* correct the plan that folds\.column gives, or rem"):
@@ -257,6 +260,18 @@ def test_files_that_give_no_plan_are_told(
     pd.DataFrame(content).to_csv(tmp_path / "folds.csv", index=False)
     with pytest.raises(DataError, match=rf"folds\.csv.*{message}"):
         plan_of(table(key=range(ROWS)), {"file": "folds.csv"}, tmp_path, id=id_)
+
+
+@pytest.mark.parametrize(("name", "content"), [("empty.npy", b""), ("cut.npz", b"PK\x03\x04abc"), ("none.npz", None)])
+def test_files_that_are_cut_off_are_told(tmp_path: Path, name: str, content: bytes | None) -> None:
+    if content is None:
+        np.savez(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name} cannot be read as an array of folds"):
+        plan_of(table(), {"file": name}, tmp_path)
+    with pytest.raises(DataError, match=rf"{name} is no fold plan"):
+        FoldPlan.open(tmp_path / name)
 
 
 # --- rare classes ----------------------------------------------------------------------------------------------------

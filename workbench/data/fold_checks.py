@@ -89,10 +89,11 @@ def check_groups_whole(parts: Parts, group: Array, kind: str) -> None:
     for number, (train, validate) in enumerate(parts, start=1):
         torn = np.intersect1d(group[train], group[validate])
         if len(torn):
-            advice = "set folds.kind to 'group'" if kind == "time" else f"correct the plan that folds.{kind} gives"
+            given = f"correct the plan that folds.{kind} gives, or remove data.group"
+            advice = "remove data.group, or data.time" if kind == "time" else given
             raise DataError(
                 f"fold {number} of {len(parts)} ({kind}) trains on and validates rows of the same group, in "
-                f"{len(torn)} groups; {advice}, or remove data.group"
+                f"{len(torn)} groups; {advice}"
             )
 
 
