@@ -74,6 +74,12 @@ def test_images_are_pinned_and_ports_are_this_machines(compose):
     assert all(str(port).startswith("127.0.0.1:") for port in published)
 
 
+def test_postgres_is_healthy_only_when_others_can_reach_it(compose):
+    """At its first start a temporary server makes the databases; it listens on the socket, not on TCP."""
+    probe = compose["services"]["postgres"]["healthcheck"]["test"]
+    assert probe[probe.index("pg_isready") + 1 :][:2] == ["--host", "127.0.0.1"]
+
+
 def test_no_password_is_written_down(docker, compose):
     text = (docker / "compose.yaml").read_text()
     assert all("@" in url and ":" not in url.split("@")[0].removeprefix("//") for url in re.findall(r"//\S+@\S+", text))
