@@ -108,7 +108,7 @@ def test_what_has_no_order_is_told(times: Any, folds: dict[str, Any], message: s
 def test_groups_that_a_plan_tears_apart_are_told() -> None:
     frame = table(t=range(ROWS), g=np.arange(ROWS) % 6, f=np.arange(ROWS) % 3)
     torn = (
-        r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6 groups; remove data\.group, or da"
+        r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6 groups; remove data\.group, or"
     )
     with pytest.raises(DataError, match=torn):
         plan_of(frame, time="t", group="g")
