@@ -19,6 +19,7 @@ from workbench.errors import DataError
 def test_a_frame_is_written_under_a_name_of_its_content(tmp_path: Path) -> None:
     frame = pd.DataFrame({1: [1, 2], "b": ["x", None]}, index=pd.Index([5, 6], name="key"))
     path = write_frame(frame, tmp_path, "train")
+    path.with_name(".train.parquet").mkdir()  # whatever another process writes meanwhile, under whatever name
     assert write_frame(frame, tmp_path, "train") == path
     assert write_frame(frame.assign(b="y"), tmp_path, "train") != path
     assert read_table(path)["key"].tolist() == [5, 6]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 
@@ -31,7 +32,7 @@ def write_frame(frame: pd.DataFrame, folder: Path, name: str) -> Path:
             f"the DataFrame given as {name}: column names must differ, but {repeated} appears more than once"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{name}.parquet"
+    temporary = folder / f".{name}-{uuid4().hex}.parquet"  # several processes may write at once
     try:
         frame.to_parquet(temporary, index=False)
     except (pa.ArrowException, ValueError, TypeError, OSError) as error:
