@@ -189,6 +189,9 @@ def test_weights_of_one_change_nothing_and_scale_does_not_matter() -> None:
     for name in ("average_precision", "f1", "mcc", "qwk", "balanced_accuracy", "medae", "smape", "r2", "pinball_0.5"):
         agree(metric(name)(y, p, np.ones(40)), metric(name)(y, p))
         agree(metric(name)(y, p, 7 * weight), metric(name)(y, p, weight))
+    errors = np.arange(1.0, 1001.0)[:, None]
+    for same in (0.1, 0.3, 1 / 3):  # their sums round: half of the weight is not met to the last bit
+        agree(metric("medae")(np.zeros(1000), errors, np.full(1000, same)), 500.5)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import numpy as np
 
 from workbench.metrics.metric import Array
 
+ROUNDING = 1e-9
+"""Share of a sum of weights within which two sums are the same: a million of 0.1 are not 100,000."""
+
 
 def mean(values: Array, weight: Array | None) -> float:
     """Return the mean of ``values`` of shape ``(rows,)``; ``weight`` is ``None`` or ``(rows,)``."""
@@ -22,6 +25,7 @@ def median(values: Array, weight: Array | None) -> float:
     order = np.argsort(values, kind="stable")
     order = order[weight[order] > 0.0]
     below = np.cumsum(weight[order])
-    middle = np.searchsorted(below, below[-1] / 2.0)
-    upper = min(middle + 1, len(order) - 1) if below[middle] == below[-1] / 2.0 else middle
+    half = below[-1] / 2.0
+    middle = np.searchsorted(below, half * (1.0 - ROUNDING))
+    upper = min(middle + 1, len(order) - 1) if np.isclose(below[middle], half, rtol=ROUNDING, atol=0.0) else middle
     return float((values[order[middle]] + values[order[upper]]) / 2.0)
