@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from workbench.config.models import FoldsConfig
 from workbench.data import fold_checks
 from workbench.data.dataset import Dataset
-from workbench.data.given_folds import TRAIN, UNUSED, VALIDATE, Parts, folds_of_codes, folds_of_file, folds_of_function
+from workbench.data.given_folds import (
+    TRAIN,
+    UNREADABLE,
+    UNUSED,
+    VALIDATE,
+    Parts,
+    folds_of_codes,
+    folds_of_file,
+    folds_of_function,
+)
 from workbench.data.random_folds import kept_in_training, random_folds, rare_notice
 from workbench.data.time_folds import time_folds
 from workbench.errors import DataError
@@ -97,9 +106,10 @@ class FoldPlan:
             DataError: the file is absent or no plan.
         """
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as stream:  # NumPy leaves a broken file open
+                stored = np.load(stream, allow_pickle=False)
                 return cls(stored["assignment"], str(stored["kind"]), int(stored["repeats"]))
-        except (OSError, KeyError, ValueError) as error:
+        except (*UNREADABLE, KeyError) as error:
             raise DataError(f"{file} is no fold plan: {error}; remove it to have it made again") from error
 
 

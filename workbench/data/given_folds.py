@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from workbench.errors import DataError, FactoryError, WorkbenchError
 Array = NDArray[Any]
 Parts = list[tuple[Array, Array]]
 UNUSED, TRAIN, VALIDATE = 0, 1, 2
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises at a file that is empty, cut off or none of its own."""
 
 
 def folds_of_codes(codes: Array) -> Parts:
@@ -110,12 +114,12 @@ def folds_of_file(path: Path, ids: Array | None, id_name: str | None, rows: int,
 
 def _load(path: Path) -> Array:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with path.open("rb") as stream:  # NumPy leaves a broken file open
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             return np.asarray(loaded["assignment" if "assignment" in loaded else loaded.files[0]])
-    except (OSError, ValueError, IndexError) as error:
+    except (*UNREADABLE, IndexError) as error:
         raise DataError(f"{path} cannot be read as an array of folds: {error}") from error
 
 
