@@ -55,6 +55,7 @@ def some(value: Any, other: Any, *rows: int) -> pd.Series:
         ({"data": {"weight": "w"}, "w": some("1", "heavy", 3)}, "weight 'w' must be a number .*row 3"),
         ({"data": {"weight": "w"}, "w": 0.0}, "weight 'w' is 0 in every row"),
         ({"data": {"group": "g"}, "g": some("a", None, 7)}, r"group 'g' is empty in 1 of 20 rows \(7\)"),
+        ({"data": {"group": "g"}, "g": some("a", " ", 7, 9)}, r"group 'g' is empty in 2 of 20 rows \(7, 9\)"),
         ({"metric": "rmsle", "y": np.arange(ROWS) - 1.0}, "rmsle needs a target from 0 up.*row 1: -1.0"),
         ({"metric": "auc", "y": np.arange(ROWS) % 3}, "auc needs two classes"),
     ],

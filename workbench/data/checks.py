@@ -112,7 +112,10 @@ def check_groups(group: pd.Series[Any], *, origin: str) -> None:
     Raises:
         DataError: names the rows without one.
     """
-    check_gaps(group, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
+    codes, values = cells.factorize(group)
+    blank = np.array([*(cells.is_blank(value) for value in values), True])[codes]
+    filled = group.mask(pd.Series(blank, index=group.index))
+    check_gaps(filled, "group", str(group.name), origin, "fill the cells; rows without a group could leak")
 
 
 _TWO_CLASSES = {
