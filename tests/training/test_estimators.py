@@ -13,6 +13,7 @@ from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan
 from workbench.data.prepared import Prepared
 from workbench.errors import FactoryError, TrialFailed
+from workbench.models.neighbors import SampledNeighbors
 from workbench.models.problem import Problem
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
@@ -211,13 +212,27 @@ def test_stored_forests_predict_as_scikit_learns(tmp_path, task: str) -> None:
 
     rng = np.random.default_rng(0)
     x = np.where(rng.random((300, 4)) < 0.2, np.nan, rng.normal(size=(300, 4)))
-    y = np.nan_to_num(x[:, 0]) if task == "regression" else (np.nan_to_num(x[:, 0]) > 0).astype(int)
+    y = 1.7e9 + np.nan_to_num(x[:, 0]) if task == "regression" else (np.nan_to_num(x[:, 0]) > 0).astype(int)
     kind = ExtraTreesRegressor if task == "regression" else RandomForestClassifier
     forest = kind(5, random_state=0).fit(x, y)
     expected = forest.predict(x) if task == "regression" else forest.predict_proba(x)[:, 1]
     problem = Problem(task, "rmse" if task == "regression" else "auc", () if task == "regression" else ("n", "y"))
     as_arrays(forest, problem).save(tmp_path)
-    np.testing.assert_allclose(load_forest(tmp_path).predict(Prepared.numbers(x))[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(
+        load_forest(tmp_path).predict(Prepared.numbers(x))[:, 0], expected, rtol=1e-12, atol=1e-6
+    )
+
+
+def test_neighbours_lose_no_class_to_chance() -> None:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    x, y = np.arange(300.0)[:, None], np.where(np.arange(300) < 2, 2, np.arange(300) % 2)
+    for weight in (None, np.ones(300), np.where(y == 1, 0.0, 1.0)):
+        for seed in range(5):
+            model = SampledNeighbors(KNeighborsClassifier(5), 20, random_state=seed).fit(x, y, weight)
+            assert model.classes_.tolist() == [code for code in (0, 1, 2) if weight is None or weight[y == code].any()]
+            assert model.predict_proba(x[:3]).sum(axis=1) == pytest.approx(1.0)
+    assert len(SampledNeighbors(KNeighborsRegressor(5), 20)._drawn(x[:, 0], None)) == 20
 
 
 def test_an_absent_catboost_is_told(monkeypatch, make_job) -> None:

@@ -29,7 +29,7 @@ class ForestFoldModel:
         threshold: rows up to it go left, float64 ``(nodes,)``.
         left, right: the children, int32 ``(nodes,)``.
         gap_left: whether a missing value goes left, bool ``(nodes,)``.
-        value: predictions of the leaves, float32 ``(nodes, outputs)``.
+        value: predictions of the leaves ``(nodes, outputs)``: float32 shares of classes, float64 values.
         roots: int32 ``(trees,)``.
         depth: most steps from a root to a leaf.
     """
@@ -41,7 +41,7 @@ class ForestFoldModel:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     gap_left: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    value: NDArray[np.float32] | NDArray[np.float64]
     roots: NDArray[np.int32]
     depth: int
 
@@ -118,11 +118,14 @@ def load_forest(folder: Path) -> ForestFoldModel:
 
 def _values(
     estimator: Any, value: NDArray[np.float64], leaf: NDArray[np.bool_], problem: Problem
-) -> NDArray[np.float32]:
-    """Return what each leaf predicts ``(nodes, outputs)``: class shares, a class that a fold did not see has none."""
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Return what each leaf predicts ``(nodes, outputs)``: class shares, a class that a fold did not see has none.
+
+    Values stay float64: near 1.7e9, such as seconds since 1970, float32 knows multiples of 128.
+    """
     value = np.where(leaf[:, None], value, 0.0)
     if problem.task == "regression":
-        return value.astype(np.float32)
+        return value
     full = np.zeros((len(value), max(2, len(problem.classes))), dtype=np.float32)
     full[:, np.asarray(estimator.classes_, dtype=np.int64)] = value / np.maximum(
         value.sum(axis=1, keepdims=True), 1e-300
