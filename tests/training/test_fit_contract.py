@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,18 @@ def test_a_fit_without_time_ends_early_on_every_split_and_is_another_fit(make_jo
     whole, _ = fitted(job)
     assert not whole.truncated
     assert not whole.cached
+
+
+def test_fits_that_the_clock_ended_elsewhere_are_others(make_job) -> None:
+    job = make_job("binary", "lightgbm", seconds=0.0)
+    first, _ = fitted(job)
+    other, _ = fitted(job.model_copy(update={"values": {"lr": 0.2}}))  # the same keys, and got further
+    assert first.truncated
+    assert other.truncated
+    assert other.fit_key != first.fit_key
+    vault = Vault(job.vault)
+    assert vault.result(other.fit_key).scores == other.scores
+    shutil.rmtree(vault.folder(first.fit_key) / "split0")
+    assert fitted(job)[0].fit_key == first.fit_key
+    assert (vault.folder(first.fit_key) / "split0" / "bundle.json").is_file()
+    assert not vault.folder(job.fit_key).exists()

@@ -120,9 +120,14 @@ def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> Tr
         predict_s=sum(o.predict_s for o in outcomes),
         peak_mb=peak_mb(),
         weights=weights,
-        fit_key=fingerprint("truncated", job.fit_key, job.job_id) if truncated else job.fit_key,
+        fit_key=_truncated_key(job, outcomes) if truncated else job.fit_key,
         truncated=truncated,
     )
+
+
+def _truncated_key(job: Job, outcomes: list[Outcome]) -> str:
+    """Return the key of a fit that the clock ended: by what came out, as attempts of other ledgers have this number."""
+    return fingerprint("truncated", job.fit_key, job.job_id, [[repr(o.score), o.fitted.epochs] for o in outcomes])
 
 
 def _store(material: Material, built: Built, outcomes: list[Outcome], result: TrialResult) -> None:

@@ -30,14 +30,14 @@ def stored(material: Material) -> TrialResult | None:
     vault = Vault(job.vault)
     if not vault.has(job.fit_key):
         return None
-    if dataset.test is not None and not _test_file(vault, material).exists():
-        bundles = _bundles(vault, material)
+    if dataset.test is not None and not _test_file(vault, job.fit_key, material).exists():
+        bundles = _bundles(vault, job.fit_key, material)
         if not all((bundle / "bundle.json").is_file() for bundle in bundles):
             return None
         root, ref = job.family.root, job.family.features
         rows = dataset.test if ref is None else dataset.raw("test")
         predicted = [load_predictor(bundle, root, ref.root if ref else None).predict(rows) for bundle in bundles]
-        _write_array(_test_file(vault, material), np.mean(predicted, axis=0))
+        _write_array(_test_file(vault, job.fit_key, material), np.mean(predicted, axis=0))
     return vault.result(job.fit_key).model_copy(update={"cached": True})
 
 
@@ -54,7 +54,7 @@ def store(
         return
     vault = Vault(job.vault)
     if vault.has(result.fit_key):
-        _complete(vault, material, test, bundles)
+        _complete(vault, result.fit_key, material, test, bundles)
         return
     with vault.writing(result.fit_key) as folder:
         write_predictions(folder, oof, test, material.dataset.test_key)
@@ -64,24 +64,24 @@ def store(
 
 
 def _complete(
-    vault: Vault, material: Material, test: NDArray[np.float64] | None, bundles: Sequence[WriteBundle]
+    vault: Vault, key: str, material: Material, test: NDArray[np.float64] | None, bundles: Sequence[WriteBundle]
 ) -> None:
-    for folder, write in zip(_bundles(vault, material), bundles, strict=True):
+    for folder, write in zip(_bundles(vault, key, material), bundles, strict=True):
         if not folder.exists():
             temporary = folder.with_name(f"part-{folder.name}-{uuid4().hex[:8]}")
             write(temporary)
             temporary.rename(folder)
-    if test is not None and not _test_file(vault, material).exists():
-        _write_array(_test_file(vault, material), test)
+    if test is not None and not _test_file(vault, key, material).exists():
+        _write_array(_test_file(vault, key, material), test)
 
 
-def _bundles(vault: Vault, material: Material) -> list[Path]:
-    folder = vault.folder(material.job.fit_key)
+def _bundles(vault: Vault, key: str, material: Material) -> list[Path]:
+    folder = vault.folder(key)
     return [folder / f"split{i}" for i in range(material.plan.splits)]
 
 
-def _test_file(vault: Vault, material: Material) -> Path:
-    return vault.folder(material.job.fit_key) / f"test-{material.dataset.test_key}.npy"
+def _test_file(vault: Vault, key: str, material: Material) -> Path:
+    return vault.folder(key) / f"test-{material.dataset.test_key}.npy"
 
 
 def _write_array(file: Path, array: NDArray[np.float64]) -> None:
