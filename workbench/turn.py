@@ -18,17 +18,19 @@ from typing import IO
 
 from workbench.errors import Busy, StoreError
 
-FILE = "turn.lock"
-"""In the store. It stays there; what counts is the lock on it."""
+
+def turn_file(store: Path, name: str) -> Path:
+    """Return the file whose lock is an experiment's turn. It stays in the store; what counts is the lock on it."""
+    return store / f"turn-{name}.lock"
 
 
 @contextlib.contextmanager
 def take_turn(store: Path, name: str, busy: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the turn on a store while the block lasts.
+    """Hold an experiment's turn on a store while the block lasts.
 
     Args:
-        store: the experiment's store.
-        name: the experiment's name, for messages.
+        store: the experiment's store, which others may share.
+        name: the experiment's name, which is a part of file names.
         busy: what to do while somebody else has the turn: ``leave``, ``wait`` for it, or ``join`` in without it.
         say: is told, once, that it waits or joins.
 
@@ -36,7 +38,7 @@ def take_turn(store: Path, name: str, busy: str, say: Callable[[str], None]) -> 
         Busy: somebody else has the turn, and ``busy`` is ``leave``.
         StoreError: the file cannot be locked.
     """
-    with _opened(store / FILE) as file:
+    with _opened(turn_file(store, name)) as file:
         if not _locked(file, wait=False):
             holder = f"another run ({_holder(file)}) is at work on '{name}'"
             if busy == "leave":

@@ -9,20 +9,21 @@ import time
 import pytest
 
 from workbench.errors import Busy
-from workbench.turn import FILE, take_turn
+from workbench.experiment import Experiment
+from workbench.turn import take_turn, turn_file
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from workbench.turn import take_turn
-with take_turn(Path(sys.argv[1]), "titanic", sys.argv[2], say=lambda text: print(text, flush=True)):
+with take_turn(Path(sys.argv[1]), sys.argv[4], sys.argv[2], say=lambda text: print(text, flush=True)):
     print("mine", flush=True)
     time.sleep(float(sys.argv[3]))
 """
 
 
-def start(store, busy="leave", seconds=600.0):
-    command = [sys.executable, "-c", HOLDER, str(store), busy, str(seconds)]
+def start(store, busy="leave", seconds=600.0, name="titanic"):
+    command = [sys.executable, "-c", HOLDER, str(store), busy, str(seconds), name]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -46,6 +47,12 @@ def test_a_turn_that_is_taken_is_left_with_a_message(store, holder):
     assert Busy.exit_code == 5
 
 
+@pytest.mark.usefixtures("holder")
+def test_experiments_that_share_a_store_have_a_turn_each(store):
+    with take_turn(store, "house_prices", "leave", print):
+        pass
+
+
 def test_who_joins_does_not_wait(store, holder, capsys):
     with take_turn(store, "titanic", "join", print):
         assert holder.poll() is None
@@ -59,7 +66,7 @@ def test_a_killed_holder_frees_the_turn_for_who_waits(store, holder):
     assert "waiting" in said
     os.kill(holder.pid, signal.SIGKILL)
     assert waiting.stdout.readline() == "mine\n"
-    assert (store / FILE).read_text().startswith(f"{waiting.pid} ")
+    assert turn_file(store, "titanic").read_text().startswith(f"{waiting.pid} ")
     waiting.kill()
     waiting.wait()
     waiting.stdout.close()
@@ -80,7 +87,7 @@ def test_waiting_ends_by_signals(store, number):
 
 @pytest.mark.xdist_group("sweep")
 def test_a_run_leaves_or_waits_and_then_finds_everything_done(done):
-    holder = start(done.folder / ".workbench")
+    holder = start(done.folder / ".workbench", name=Experiment.from_folder(done.folder).name)
     assert holder.stdout.readline() == "mine\n"
     command = [sys.executable, "-m", "workbench.cli", "run", str(done.folder)]
     left = subprocess.run(command, capture_output=True, text=True, check=False)
