@@ -230,6 +230,19 @@ def test_ordinal_numbers_are_plain_and_their_gaps_the_median() -> None:
     np.testing.assert_array_equal(columns["a (missing)"], [0.0, 1.0, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("kind", [NativePreparation, OrdinalPreparation, TargetPreparation])
+def test_numbers_that_float32_cannot_hold_are_cut_in_fit_and_transform(kind: Kind) -> None:
+    frame = conformed([{**table().iloc[row].to_dict(), "a": value} for row, value in enumerate([1e39, -1e300, 1e39])])
+    preparation = kind(SCHEMA)
+    fitted = preparation.fit_transform(frame, np.zeros(3))
+    largest = float(np.finfo(np.float32).max)
+    for prepared in (fitted, preparation.transform(frame)):
+        at = preparation.inputs.numeric.index("a")
+        np.testing.assert_array_equal(prepared.numeric[:, at], [largest, -largest, largest])
+        assert np.isfinite(prepared.numeric[:, at].astype(np.float32)).all()
+    assert frame["a"].tolist() == [1e39, -1e300, 1e39]
+
+
 def test_one_hot_columns_go_by_frequency_and_pool_the_rest() -> None:
     preparation = OneHotPreparation(SCHEMA)
     prepared = preparation.fit_transform(table(), np.zeros(4))

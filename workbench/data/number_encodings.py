@@ -18,10 +18,12 @@ from workbench.errors import WorkbenchError
 from workbench.types import InputSchema, Schema
 
 Array = NDArray[Any]
+LARGEST = float(np.finfo(np.float32).max)
+"""Forests and XGBoost see float32, in which a larger number is infinite: they would refuse the table."""
 
 
 class RawNumbers:
-    """Numbers as they are, booleans as 0 and 1, NaN where missing."""
+    """Numbers as they are up to `LARGEST`, booleans as 0 and 1, NaN where missing."""
 
     def __init__(self, schema: Schema) -> None:
         """Take the widths from a schema."""
@@ -38,7 +40,7 @@ class RawNumbers:
 
     def transform(self, frame: pd.DataFrame) -> Prepared:
         """Return a conformed table prepared."""
-        return Prepared.numbers(np.hstack([raw.numbers(frame, self._schema), raw.booleans(frame, self._schema)]))
+        return _within_float32(np.hstack([raw.numbers(frame, self._schema), raw.booleans(frame, self._schema)]))
 
     def state(self) -> dict[str, Any]:
         """Return an empty mapping."""
@@ -123,12 +125,21 @@ class ScaledNumbers(DenseNumbers):
 
 
 class ImputedNumbers(DenseNumbers):
-    """Numbers as they are, gaps filled by the median."""
+    """Numbers as they are up to `LARGEST`, gaps filled by the median."""
 
     scaling = MedianImputer
+
+    def transform(self, frame: pd.DataFrame) -> Prepared:
+        """Prepare a conformed table by what was fitted."""
+        return _within_float32(super().transform(frame).numeric)
 
 
 class QuantileNumbers(DenseNumbers):
     """Numbers as normal quantiles."""
 
     scaling = NormalQuantiles
+
+
+def _within_float32(values: Array) -> Prepared:
+    """Return a new array, whose cells are cut in place, as rows."""
+    return Prepared.numbers(np.clip(values, -LARGEST, LARGEST, out=values))
