@@ -107,9 +107,7 @@ def test_what_has_no_order_is_told(times: Any, folds: dict[str, Any], message: s
 
 def test_groups_that_a_plan_tears_apart_are_told() -> None:
     frame = table(t=range(ROWS), g=np.arange(ROWS) % 6, f=np.arange(ROWS) % 3)
-    torn = (
-        r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6 groups; remove data\.group, or"
-    )
+    torn = r"fold 1 of 5 \(time\) trains on and validates rows of the same group, in 6 groups; remove data\.group, or"
     with pytest.raises(DataError, match=torn):
         plan_of(frame, time="t", group="g")
     assert plan_of(frame, {"column": "f"}, group="g")[0].kind == "column"
@@ -325,5 +323,25 @@ def test_extra_rows_are_trained_on_unless_their_group_is_validated(kind: str) ->
     assert not (plan.assignment[:, ROWS:] == VALIDATE).any()
     for split in range(plan.splits):
         validated = set(g[plan.validate(split)]) if kind == "group" else set()
-        expected = [UNUSED if group in validated else TRAIN for group in (0, 9, *[-1] * 8)]
+        expected = [UNUSED if group in validated else TRAIN for group in (0, 9, *[-1] * 8)]  # times are before all
         assert plan.assignment[split, ROWS:].tolist() == expected
+
+
+@pytest.mark.parametrize("dates", [False, True])
+def test_extra_rows_of_the_future_are_not_trained_on(dates: bool) -> None:
+    steps = np.arange(ROWS)
+    times: Any = pd.Timestamp("2026-01-01") + pd.to_timedelta(steps, unit="D") if dates else steps
+    frame = table(t=times)
+    extra = frame.assign(t=frame["t"].astype(str) if dates else frame["t"]).sample(frac=1.0, random_state=0)
+    order = extra.index.to_numpy()
+    plan, _ = plan_of(frame, extra=extra, time="t")
+    for split in range(plan.splits):
+        expected = np.where(order < plan.validate(split).min(), TRAIN, UNUSED)
+        np.testing.assert_array_equal(plan.assignment[split, ROWS:], expected)
+    assert (plan_of(frame, {"kind": "kfold"}, extra=extra, time="t")[0].assignment[:, ROWS:] == TRAIN).all()
+    with pytest.raises(DataError, match=r"extra table extra\.csv has no column 't' \(data\.time\)"):
+        plan_of(frame, extra=extra.drop(columns="t"), time="t", drop=["t"])
+    other = extra.assign(t=steps if dates else "2026-01-01")
+    kinds = "dates as in the training table, got numbers" if dates else "numbers as in the training table, got dates"
+    with pytest.raises(DataError, match=rf"extra table extra\.csv: data\.time 't' must hold {kinds}"):
+        plan_of(frame, extra=other, time="t", drop=["t"])

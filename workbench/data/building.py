@@ -57,7 +57,8 @@ def build_dataset(
     own = Rows.of(train, schema, data, origin=origin)
     if isinstance(config.metric, str):
         checks.check_metric(config.metric, own.y, task=schema.task, classes=schema.classes)
-    rows = joined(own, _extra_rows(extra, schema, data), data.extra_weight)
+    named = [(f"extra table {path.name}", table) for path, table in zip(data.extra, extra, strict=True)]
+    rows = joined(own, _extra_rows(named, schema, data), data.extra_weight)
     ids = None if data.id is None else identifiers(train[data.id], origin=origin)
     tested, test_ids = (None, None) if test is None else _test_part(test, data, schema)
     others = other_columns(train, test, widened(schema, rows.features) if extra else schema, extra)
@@ -77,7 +78,7 @@ def build_dataset(
         key=_content_key(others.schema, (rows.features, others.train), (rows.y, rows.weight, rows.codes()), len(train)),
         test_key="" if tested is None or others.test is None else _test_key((tested, others.test), test_ids),
         notices=(*notices, *others.notices, *told),
-        planning=planning(train, config, ids, origin=origin),
+        planning=planning(train, config, ids, origin=origin, extra=named),
     )
 
 
@@ -85,10 +86,9 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=str).reset_index(drop=True)
 
 
-def _extra_rows(extra: Sequence[pd.DataFrame], schema: Schema, data: DataConfig) -> list[Rows]:
+def _extra_rows(extra: Sequence[tuple[str, pd.DataFrame]], schema: Schema, data: DataConfig) -> list[Rows]:
     found = []
-    for path, table in zip(data.extra, extra, strict=True):
-        origin = f"extra table {path.name}"
+    for origin, table in extra:
         checks.check_extra(table, data, origin=origin)
         found.append(Rows.of(table, schema, data, origin=origin))
     return found

@@ -56,7 +56,7 @@ def check_test(test: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
 
 
 def check_extra(extra: pd.DataFrame, config: DataConfig, *, origin: str) -> None:
-    """Check a table of further training rows: target, weight and group are those of the training table.
+    """Check a table of further training rows: target, weight, group and time are those of the training table.
 
     Raises:
         DataError: what is lacking. The features are checked by `workbench.data.schema.conform`.
@@ -64,7 +64,8 @@ def check_extra(extra: pd.DataFrame, config: DataConfig, *, origin: str) -> None
     check_distinct_names(extra, origin)
     if extra.empty:
         raise DataError(f"{origin} has no rows")
-    for key, name in {"target": config.target, "weight": config.weight, "group": config.group}.items():
+    parts = {"target": config.target, "weight": config.weight, "group": config.group, "time": config.time}
+    for key, name in parts.items():
         if name is not None:
             check_column(extra, name, f"data.{key}", origin)
     check_gaps(extra[config.target], "target", config.target, origin, "remove these rows, or fill the cells")

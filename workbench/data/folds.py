@@ -121,8 +121,9 @@ def make_plan(
     ``auto`` is what another key asks for (column, function, file), else time with a time column, group with a group
     column, stratified for classes, else kfold. Every repeat of the last three validates each row once and is shuffled
     by its own seed; with classes, groups are spread so that the folds' class shares are alike. Extra rows are trained
-    on in every split, but for those whose group is validated. A function is looked for in the folder ``root``, to
-    which a file's path is relative too; ``encoding`` is that of text files.
+    on in every split, but for those whose group is validated and, in time, those that are not before the validated
+    part. A function is looked for in the folder ``root``, to which a file's path is relative too; ``encoding`` is that
+    of text files.
 
     Raises:
         DataError: the table cannot be split as asked; see `workbench.data.fold_checks`.
@@ -137,7 +138,7 @@ def make_plan(
     assignment = np.full((len(parts), dataset.rows), UNUSED, dtype=np.int8)
     for split, (train, validate) in enumerate(parts):
         assignment[split, train], assignment[split, validate] = TRAIN, VALIDATE
-        assignment[split, dataset.own_rows :] = _extra(dataset, validate)
+        assignment[split, dataset.own_rows :] = _extra(dataset, validate, kind)
     plan = FoldPlan(assignment, kind, config.repeats if kind in RANDOM else 1, tuple(notices))
     made = [(plan.train(split), plan.validate(split)) for split in range(plan.splits)]
     fold_checks.check_parts(made, dataset.y, dataset.schema, kind)
@@ -160,11 +161,14 @@ def automatic_kind(dataset: Dataset, config: FoldsConfig) -> str:
     return "kfold" if dataset.schema.task == "regression" else "stratified"
 
 
-def _extra(dataset: Dataset, validate: Index) -> NDArray[np.int8]:
+def _extra(dataset: Dataset, validate: Index, kind: str) -> NDArray[np.int8]:
     """Return what a split does with the extra rows."""
     role = np.full(dataset.extra, TRAIN, dtype=np.int8)
     if dataset.group is not None:
         role[np.isin(dataset.group[dataset.own_rows :], dataset.group[validate])] = UNUSED
+    time, extra_time = dataset.planning.time, dataset.planning.extra_time
+    if kind == "time" and time is not None and extra_time is not None:
+        role[extra_time >= time[validate].min()] = UNUSED
     return role
 
 

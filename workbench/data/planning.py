@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,15 @@ ONLY_TRAINED = -1
 
 @dataclass(frozen=True, eq=False)
 class Planning:
-    """Of the training table's own rows: the time and fold of each, and all columns as a user's function sees them."""
+    """Of the training table's own rows: the time and fold of each, and all columns as a user's function sees them.
+
+    Of extra rows only the time matters: the future is not trained on.
+    """
 
     time: Array | None = None
     """``(rows,)``: float64, or ``datetime64[us]``."""
+    extra_time: Array | None = None
+    """Those of the extra rows, in the same type."""
     fold: Array | None = None
     """``(rows,)``: codes from 0, or `ONLY_TRAINED`."""
     frame: pd.DataFrame | None = None
@@ -35,15 +41,25 @@ class Planning:
     ids: Array | None = None
 
 
-def planning(train: pd.DataFrame, config: ExperimentConfig, ids: Array | None, *, origin: str) -> Planning:
-    """Read what the configured fold plan needs of the training table.
+def planning(
+    train: pd.DataFrame,
+    config: ExperimentConfig,
+    ids: Array | None,
+    *,
+    origin: str,
+    extra: Sequence[tuple[str, pd.DataFrame]] = (),
+) -> Planning:
+    """Read what the configured fold plan needs of the training table, and of the extra ones by what messages call them.
 
     Raises:
         DataError: a column is absent, or does not hold times or folds.
     """
     data, folds = config.data, config.folds
+    time = None if data.time is None else _times(train, data.time, origin)
+    of_extra = [] if data.time is None or time is None else _extra_times(extra, data.time, time)
     return Planning(
-        time=None if data.time is None else _times(train, data.time, origin),
+        time=time,
+        extra_time=np.concatenate(of_extra) if of_extra else None,
         fold=None if folds.column is None else _folds(train, folds.column, origin),
         frame=None if folds.function is None else _frame(train.drop(columns=data.target)),
         ids=ids,
@@ -92,6 +108,18 @@ def _times(train: pd.DataFrame, name: str, origin: str) -> Array:
     values = read_column(column, kind, name)
     checks.check_gaps(pd.Series(as_series(values)), "time", name, origin, "a row without a time has no place in order")
     return values
+
+
+def _extra_times(extra: Sequence[tuple[str, pd.DataFrame]], name: str, own: Array) -> list[Array]:
+    times = [_times(table, name, origin) for origin, table in extra]
+    for (origin, _), time in zip(extra, times, strict=True):
+        if time.dtype != own.dtype:
+            kinds = ["dates" if values.dtype.kind == "M" else "numbers" for values in (own, time)]
+            raise DataError(
+                f"{origin}: data.time '{name}' must hold {kinds[0]} as in the training table, got {kinds[1]}; rewrite "
+                "the column"
+            )
+    return times
 
 
 def _frame(train: pd.DataFrame) -> pd.DataFrame:
