@@ -24,7 +24,7 @@ def features_code(data: Dataset, strengths: Mapping[str, float]) -> str:
     numbers = [column.name for column in ranked if column.kind == "numeric"][:2]
     return _filled(
         "features.py.txt",
-        statements="\n".join(f"    {line}" for statement in statements for line in statement.splitlines()),
+        statements="\n".join(f"    {line}" for statement in statements for line in statement.split("\n")),
         numbers=f"[{', '.join(map(_quoted, numbers))}]",
     )
 
@@ -77,7 +77,8 @@ def _ratio(above: str, below: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+    """Return a name as Python: readable, but for what ends a line or cannot be seen."""
+    return json.dumps(name, ensure_ascii=False) if name.isprintable() else repr(name)
 
 
 def _filled(template: str, **parts: str) -> str:
