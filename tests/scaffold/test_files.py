@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from workbench import registry
 from workbench.cli import app
-from workbench.config import ExperimentConfig, read_config
+from workbench.config import ExperimentConfig, config_from_mapping, read_config
 from workbench.config.models import (
     DEFAULT_FAMILIES,
     DataConfig,
@@ -34,6 +34,7 @@ from workbench.errors import ConfigError, DataError
 from workbench.models.hyperparameters import HyperParameters
 from workbench.models.problem import Problem
 from workbench.scaffold import Tables, create, show
+from workbench.scaffold.proof import prove
 from workbench.scaffold.yaml_lines import scalar
 
 
@@ -142,10 +143,51 @@ def test_the_network_is_built(begin, houses, tmp_path) -> None:
     assert network.predict(rows, verbose=0).shape == (2, 1)
 
 
+def test_cells_cannot_end_the_comment_that_shows_them(begin, houses, tmp_path) -> None:
+    train, test = houses
+    odd = ["one\nb: 1", "a\u2028tracking: {mlflow: x}", "a\x85b\x1b[31m: 2"]
+    cells = {f"cells {number}": [first, *[f"{first}{i % 9}" for i in range(599)]] for number, first in enumerate(odd)}
+    scaffold = begin(train.assign(**cells), test.assign(**{name: cells[name][:300] for name in cells}))
+    text = (tmp_path / "new" / "experiment.yaml").read_text(encoding="utf-8")
+    assert "values such as one b: 1" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert read_config(tmp_path / "new")[0].tracking == TrackingConfig()
+    console = Console(width=120, file=io.StringIO())
+    show(console, scaffold)
+    assert all(line.isprintable() for line in console.file.getvalue().split("\n"))
+
+
+def test_a_column_of_any_name_is_used_by_the_feature_set(begin, houses, tmp_path) -> None:
+    train, test = (table.rename(columns={"area": 'Preis\x85 \u2028k\U000e0001"$x'}) for table in houses)
+    begin(train, test)
+    config, root = read_config(tmp_path / "new", ["features=v1"])
+    frame = load_dataset(config, root, "values").raw("train")
+    whole = registry.load("features:v1", root)(frame.copy())
+    assert 'Preis\x85 \u2028k\U000e0001"$x per built' in whole.columns
+
+
+def test_what_cannot_be_read_is_not_written(begin, houses) -> None:
+    text = begin(*houses).files[0].read_text(encoding="utf-8")
+    config = config_from_mapping(parse(text, Source("test")).value)
+    prove({"experiment.yaml": text, "features.py": "x = 1"}, config)
+    with pytest.raises(ConfigError, match="experiment.yaml of workbench init, line 2"):
+        prove({"experiment.yaml": "metric: rmse\n- a"}, config)
+    with pytest.raises(RuntimeError, match="does not say what was inferred"):
+        prove({"experiment.yaml": f"{text}seed: 12345\n"}, config)
+    with pytest.raises(RuntimeError, match="features.py that Python cannot read"):
+        prove({"features.py": "x ="}, config)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn"]), max_size=20))
 def test_any_text_is_read_back_as_it_was(text: str) -> None:
     document = parse(f"{scalar(text)}: {scalar([text, 1.5, True])}", Source("test"))
     assert document.value == {text: [text, 1.5, True]}
+
+
+@pytest.mark.parametrize("text", [".5", ".5e3", "no", "1e3", ".inf", "~", "..", "a: b", "a #b", "\x1b[2J", "a\u2028b"])
+def test_text_that_looks_like_something_else_is_quoted(text: str) -> None:
+    assert parse(scalar(text), Source("test")).value == text
+    assert scalar(text).startswith('"')
 
 
 @pytest.mark.parametrize("width", [80, 120])

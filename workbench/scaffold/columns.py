@@ -11,6 +11,7 @@ import pandas as pd
 from workbench.data import Dataset
 from workbench.scaffold.inference import Finding, Inference
 from workbench.scaffold.strength import NAMES
+from workbench.scaffold.yaml_lines import printable
 from workbench.types import ColumnKind
 
 KINDS = get_args(ColumnKind)
@@ -76,7 +77,7 @@ def _summary(column: pd.Series[Any], name: str, kind: str, note: str) -> ColumnS
 
 
 def _shown(cell: Any) -> str:
-    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.6g}" if isinstance(cell, float) else printable(str(cell))
 
 
 def _may_be_codes(column: pd.Series[Any]) -> bool:

@@ -19,6 +19,7 @@ from workbench.scaffold.findings import observe, strengths
 from workbench.scaffold.grouping import groups_and_time
 from workbench.scaffold.inference import Finding, Inference
 from workbench.scaffold.metric import choose_metric
+from workbench.scaffold.proof import prove
 from workbench.scaffold.roles import roles
 from workbench.scaffold.tables import Frames, Tables, path_from, read_frames
 from workbench.scaffold.yaml_file import Contents, experiment_yaml
@@ -67,6 +68,7 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
         "features.py": features_code(data, told),
         "factories.py": factories_code(data),
     }
+    prove(texts, config)
     return Scaffold(folder, write(folder, texts), tuple(inferences), findings, columns, contents.shape)
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from workbench.scaffold.columns import ColumnSummary
 from workbench.scaffold.creation import Scaffold
-from workbench.scaffold.yaml_lines import scalar
+from workbench.scaffold.yaml_lines import printable, scalar
 
 MOST_COLUMNS = 30
 NARROW = 100
@@ -40,7 +40,7 @@ def show(console: Console, scaffold: Scaffold) -> None:
 
 
 def _bullet(console: Console, mark: str, text: str, style: str) -> None:
-    lines = textwrap.wrap(text, max(20, console.width - len(mark)), break_on_hyphens=False)
+    lines = textwrap.wrap(printable(text), max(20, console.width - len(mark)), break_on_hyphens=False)
     for number, line in enumerate(lines):
         console.print(Text((mark if number == 0 else " " * len(mark)) + line, style=style), soft_wrap=True)
 
@@ -55,7 +55,7 @@ def _columns(columns: Sequence[ColumnSummary], *, narrow: bool) -> Table:
     table.add_column("note")
     for column in _most_telling(columns):
         cells = (column.name, column.kind, column.missing_text, f"{column.distinct:,}", column.example, column.note)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -75,7 +75,9 @@ def _inferred(scaffold: Scaffold) -> Table:
             continue
         style = "" if inference.sure else "dim"
         reason = inference.reason if inference.sure else f"{inference.reason} (commented out)"
-        table.add_row(*(Text(cell, style=style) for cell in (inference.key, scalar(inference.value), reason)))
+        table.add_row(
+            *(Text(cell, style=style) for cell in (inference.key, scalar(inference.value), printable(reason)))
+        )
     return table
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 WIDTH = 110
-PLAIN = re.compile(r"(\.{0,2}/)?[A-Za-z_.][A-Za-z0-9_./ -]*(?<! )")
+PLAIN = re.compile(r"(\.{0,2}/)?(?!\.[0-9])[A-Za-z_.][A-Za-z0-9_./ -]*(?<! )")
 WORDS = re.compile(r"~|null|true|false|yes|no|on|off|y|n|\.nan|[+-]?\.inf|\.+", re.IGNORECASE)
 """Text that some reader of YAML takes for something else."""
 
 
 def entry(indent: int, key: str, value: Any, comment: str = "", *, active: bool = True) -> Iterator[str]:
     """Yield ``key: value  # comment``, or the same as a comment; a long comment goes above it."""
-    margin = " " * indent + ("" if active else "# ")
+    margin, comment = " " * indent + ("" if active else "# "), printable(comment)
     line = f"{margin}{scalar(key)}: {scalar(value)}".rstrip()
     if len(line) + len(comment) + 4 <= WIDTH:
         yield f"{line}  # {comment}" if comment else line
@@ -29,9 +29,16 @@ def entry(indent: int, key: str, value: Any, comment: str = "", *, active: bool 
 def remark(indent: int, text: str, bullet: str = "") -> Iterator[str]:
     """Yield ``text`` as comment lines."""
     margin = " " * indent + "# "
-    lines = textwrap.wrap(text, WIDTH - len(margin) - len(bullet), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        printable(text), WIDTH - len(margin) - len(bullet), break_long_words=False, break_on_hyphens=False
+    )
     for number, line in enumerate(lines):
         yield margin + (bullet if number == 0 else " " * len(bullet)) + line
+
+
+def printable(text: str) -> str:
+    """Return text with a space for whatever ends a line, for YAML or a terminal, or is nothing to look at."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def scalar(value: Any) -> str:
