@@ -84,6 +84,8 @@ class Schema(Value):
     id: str | None = None
     classes: tuple[Scalar, ...] = ()
     """Labels in code order; for a binary task the second one is the positive class. Empty for regression."""
+    rows: int = 0
+    """Rows to train on, which bound how wide a preparation makes the table; 0 where nobody knows."""
 
     @property
     def features(self) -> tuple[Column, ...]:

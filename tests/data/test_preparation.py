@@ -318,6 +318,20 @@ def test_a_hundred_thousand_categories_do_not_explode(kind: Kind) -> None:
     assert len(one.inputs.numeric) == MOST_ONE_HOT
 
 
+@pytest.mark.parametrize(("rows", "most"), [(0, 512), (65_536, 512), (150_000, 223), (1_000_000, 33), (10**9, 20)])
+def test_one_hot_columns_are_fewer_where_rows_are_many(rows: int, most: int) -> None:
+    columns = tuple(Column(name=f"c{i}", kind="categorical", size=100) for i in range(10))
+    schema = Schema(columns=columns, target="y", task="regression", rows=rows)
+    preparation = OneHotPreparation(schema)
+    assert most - 10 < len(preparation.inputs.numeric) <= most
+    cells = pd.Series([f"v{i}" for i in range(200)], dtype=object)
+    frame = pd.DataFrame({c.name: cells for c in columns})
+    preparation.fit_transform(frame, np.zeros(200))
+    stored = Schema.model_validate(schema.model_dump(mode="json"))
+    again = OneHotPreparation.from_state(stored, preparation.state()).transform(frame)
+    np.testing.assert_array_equal(again.numeric, preparation.transform(frame).numeric)
+
+
 @every_preparation
 def test_nothing_is_transformed_before_it_is_fitted(kind: Kind) -> None:
     with pytest.raises(WorkbenchError, match="has to be fitted"):

@@ -115,7 +115,7 @@ def _notices(rows: Rows, own: int, tested: Collection[str] | None, data: DataCon
 def _content_key(schema: Schema, frames: Iterable[pd.DataFrame], arrays: Iterable[Array | None], own: int) -> str:
     """Return the key of a training table's content: 16 hexadecimal digits."""
     parts = [*(frame_digest(frame) for frame in frames), *(array_digest(array) for array in arrays)]
-    return fingerprint("train", schema.model_dump(mode="json"), own, *parts)
+    return fingerprint("train", schema.model_dump(mode="json", exclude={"rows"}), own, *parts)
 
 
 def _test_key(frames: Iterable[pd.DataFrame], ids: Array | None) -> str:

@@ -67,7 +67,7 @@ def joined(own: Rows, extra: Sequence[Rows], extra_weight: float) -> Rows:
 
 
 def widened(schema: Schema, features: pd.DataFrame) -> Schema:
-    """Return a schema whose sizes and gaps are those of a larger conformed table."""
+    """Return a schema whose rows, sizes and gaps are those of a larger conformed table."""
 
     def wider(column: Column) -> Column:
         if column.kind == "ignored":
@@ -76,7 +76,8 @@ def widened(schema: Schema, features: pd.DataFrame) -> Schema:
         size = int(cells_there.nunique()) if column.kind == "categorical" else 0
         return column.model_copy(update={"size": size, "missing": bool(cells_there.isna().any())})
 
-    return schema.model_copy(update={"columns": tuple(wider(column) for column in schema.columns)})
+    columns = tuple(wider(column) for column in schema.columns)
+    return schema.model_copy(update={"columns": columns, "rows": len(features)})
 
 
 def repeated_rows(rows: Rows, own: int) -> int:

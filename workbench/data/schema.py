@@ -79,6 +79,7 @@ def infer_schema(
         task=inferred,
         id=config.id,
         classes=() if inferred == "regression" else class_labels(target, positive=config.positive),
+        rows=len(train),
     )
     return schema, tuple(_notices(findings))
 
