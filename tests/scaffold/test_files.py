@@ -85,6 +85,22 @@ def test_what_is_there_is_not_replaced_unless_told_to(begin, houses, tmp_path) -
     ]
 
 
+def test_what_is_no_file_is_not_replaced(begin, houses, tmp_path) -> None:
+    begin(*houses)
+    folder, tables = tmp_path / "new", Tables(tmp_path / "train.csv", tmp_path / "test.csv")
+    (folder / "experiment.yaml").write_text("mine\n")
+    (folder / "features.py").unlink()
+    (folder / "features.py").mkdir()
+    with pytest.raises(ConfigError, match=r"holds features.py, which is no regular file; move it away"):
+        create(folder, tables, force=True)
+    (folder / "features.py").rmdir()
+    (folder / "features.py").symlink_to(tmp_path / "nowhere.py")
+    for force in (False, True):
+        with pytest.raises(ConfigError, match=r"holds features.py, which is no regular file"):
+            create(folder, tables, force=force)
+    assert (folder / "experiment.yaml").read_text() == "mine\n"
+
+
 def test_a_table_that_cannot_be_read_leaves_nothing_behind(tmp_path) -> None:
     (tmp_path / "train.csv").write_text("a,b\n1,2,3\n")
     with pytest.raises(DataError, match="expected 2 fields as in the header, got 3"):
@@ -170,11 +186,11 @@ def test_what_cannot_be_read_is_not_written(begin, houses) -> None:
     text = begin(*houses).files[0].read_text(encoding="utf-8")
     config = config_from_mapping(parse(text, Source("test")).value)
     prove({"experiment.yaml": text, "features.py": "x = 1"}, config)
-    with pytest.raises(ConfigError, match="experiment.yaml of workbench init, line 2"):
+    with pytest.raises(ConfigError, match=r"experiment\.yaml of workbench init, line 2"):
         prove({"experiment.yaml": "metric: rmse\n- a"}, config)
     with pytest.raises(RuntimeError, match="does not say what was inferred"):
         prove({"experiment.yaml": f"{text}seed: 12345\n"}, config)
-    with pytest.raises(RuntimeError, match="features.py that Python cannot read"):
+    with pytest.raises(RuntimeError, match=r"features\.py that Python cannot read"):
         prove({"features.py": "x ="}, config)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +18,15 @@ def check_free(folder: Path, *, force: bool) -> None:
     """Check that the files may be written into ``folder``, which may be absent.
 
     Raises:
-        ConfigError: it is a file, or holds one of the files already and ``force`` is off.
+        ConfigError: it is a file; it holds one of the files already and ``force`` is off, or a folder or a link to
+            nothing in the place of one.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; expected the folder of an experiment")
-    present = [name for name in NAMES if (folder / name).exists()]
+    present = [name for name in NAMES if os.path.lexists(folder / name)]
+    other = [name for name in present if not (folder / name).is_file()]
+    if other:
+        raise ConfigError(f"{folder} holds {', '.join(other)}, which is no regular file; move it away")
     if present and not force:
         raise ConfigError(f"{folder} already holds {', '.join(present)}; --force replaces them")
 
@@ -34,7 +39,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
     Raises:
         ConfigError: the folder cannot be written.
     """
-    wanted = dict(texts) if (folder / IGNORE).exists() else {**texts, IGNORE: STORE}
+    wanted = dict(texts) if os.path.lexists(folder / IGNORE) else {**texts, IGNORE: STORE}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".init-") as temporary:
