@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from workbench.errors import ConfigError, DataError
-from workbench.scaffold import Inference, Scaffold
+from workbench.scaffold import Inference, Scaffold, Tables, create
 
 RANDOM = np.random.default_rng(1)
 
@@ -45,6 +47,34 @@ def test_a_doubtful_target_is_asked_for(begin) -> None:
         begin(train, train)
     with pytest.raises(DataError, match=r"no column 'yy' \(--target\). Did you mean 'y'\?"):
         begin(train, target="yy")
+
+
+def test_tables_that_tell_nothing_are_refused(begin) -> None:
+    with pytest.raises(DataError, match=r"training table train\.csv has no rows"):
+        begin(table().iloc[:0], target="y")
+    with pytest.raises(DataError, match=r"test table test\.csv has no rows"):
+        begin(table(), table().iloc[:0].drop(columns="y"))
+    with pytest.raises(DataError, match=r"training table train\.csv: target 'y' is empty in 200 of 200 rows"):
+        begin(table(y=np.nan), target="y")
+    with pytest.raises(DataError, match=r"target 'y' is 1 in every row; there is nothing to predict"):
+        begin(table(y=1), target="y")
+
+
+def test_cells_that_are_lists_are_refused_where_models_would_see_them(tmp_path) -> None:
+    lists = pd.Series([[number % 3, 1] for number in range(200)])
+    train, test = Tables(tmp_path / "train.parquet"), Tables(tmp_path / "train.parquet", tmp_path / "test.parquet")
+    table(id=lists).to_parquet(train.train)
+    table().drop(columns="y").to_parquet(test.test)
+    with pytest.raises(
+        DataError, match=r"training table train\.parquet: column 'id' holds \w+ cells; expected numbers"
+    ):
+        create(tmp_path / "new", replace(train, target="y"))
+    with pytest.raises(
+        DataError, match=r"training table train\.parquet: column 'id' holds \w+ cells; expected numbers"
+    ):
+        create(tmp_path / "new", replace(train, target="id"))
+    scaffold = create(tmp_path / "new", replace(test, target="y"))
+    assert next(column for column in scaffold.columns if column.name == "id").distinct == 3
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,15 @@ def _summary(column: pd.Series[Any], name: str, kind: str, note: str) -> ColumnS
     present = column.dropna()
     example = "" if present.empty else _shown(present.iloc[0])
     shown = example if len(example) <= SHORT else example[: SHORT - 1] + "…"
-    return ColumnSummary(name, kind, float(column.isna().mean()), int(present.nunique()), shown, note)
+    return ColumnSummary(name, kind, float(column.isna().mean()), _distinct(present), shown, note)
+
+
+def _distinct(present: pd.Series[Any]) -> int:
+    """Count the distinct cells; those of a column that models do not see may be lists."""
+    try:
+        return int(present.nunique())
+    except TypeError:
+        return int(present.map(str).nunique())
 
 
 def _shown(cell: Any) -> str:

@@ -21,6 +21,7 @@ from workbench.scaffold.inference import Finding, Inference
 from workbench.scaffold.metric import choose_metric
 from workbench.scaffold.proof import prove
 from workbench.scaffold.roles import roles
+from workbench.scaffold.table_checks import check_cells, check_target
 from workbench.scaffold.tables import Frames, Tables, path_from, read_frames
 from workbench.scaffold.yaml_file import Contents, experiment_yaml
 
@@ -49,9 +50,11 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
     """
     check_free(folder, force=force)
     frames = read_frames(tables)
+    check_cells(frames, tables)
     inferences = [*_paths(folder, tables), *roles(frames, tables.target, tables.id)]
     target = next(inference.value for inference in inferences if inference.key == "data.target")
-    metric, scored = choose_metric(frames.train[target].dropna(), tables.metric)
+    check_target(frames, tables, target)
+    metric, scored = choose_metric(frames.train[target], tables.metric)
     taken = [name for inference in inferences for name in _names(inference.value)]
     inferences += [*groups_and_time(frames, taken), metric]
     config = _config(inferences)
