@@ -155,11 +155,13 @@ class Material:
         if self.job.settings.stopping != "inner":
             return train, self.plan.validate(index)
         stratify, group = self.problem.task != "regression", self.dataset.group
-        own, extra = np.split(train, [np.searchsorted(train, self.dataset.own_rows)])
-        kept, watch = inner_split(own, self.dataset.y, stratify, self.seed(index, "inner"), group)
+        own, weight = train[train < self.dataset.own_rows], self.dataset.weight
+        counting = own if weight is None else own[weight[own] > 0.0]  # a score of rows without weight is none
+        kept, watch = inner_split(counting, self.dataset.y, stratify, self.seed(index, "inner"), group)
+        rest = np.setdiff1d(train, counting, assume_unique=True)
         if group is not None:  # extra rows are never watched, nor trained on where their group is
-            extra = extra[~np.isin(group[extra], group[watch])]
-        return np.concatenate([kept, extra]), watch
+            rest = rest[~np.isin(group[rest], group[watch])]
+        return np.union1d(kept, rest), watch
 
     def _preparation(self) -> Any:
         return registry.resolve("preparations", self.job.family.preparation)(self.schema)
