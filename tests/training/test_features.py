@@ -92,6 +92,18 @@ def test_models_see_the_derived_columns_and_their_schema_is_that_of_every_fold(
         assert not np.isinf(prepared.table.numeric).any()
 
 
+def test_what_is_watched_inside_a_fold_is_fitted_on_by_nothing(make_job: MakeJob, own_features: Any) -> None:
+    job = make_job("regression", own_features("v2"))
+    inner = job.model_copy(update={"settings": job.settings.model_copy(update={"stopping": "inner"})})
+    for told, seed in ((job, 0), (inner, 0), (inner, 1)):
+        material = open_material(told.model_copy(update={"seed": seed}))
+        for split in material.splits(neural=True):
+            transformer = split.prepared.transformers[1]
+            assert transformer.rows == len(split.train)
+            assert transformer.mean == material.dataset.y[split.train].mean()
+            assert split.target.center == material.dataset.y[split.train].mean()
+
+
 def test_families_on_other_sets_share_nothing_that_was_prepared(make_job: MakeJob, own_features: Any) -> None:
     widths = [
         open_material(make_job(family=family)).prepared(0).table.numeric.shape[1]

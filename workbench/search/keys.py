@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.types import FamilyRef, MetricRef, TrainingSettings, Value, Values, fingerprint
 
-FORMAT = 3
+FORMAT = 4
 """Of what training computes and the vault keeps; raised when an equal configuration would give another result."""
 
 

@@ -38,7 +38,7 @@ class PreparedSplit:
     """The whole table, prepared by what was fitted on one split's training rows.
 
     Training rows are as ``fit_transform`` gave them, all others as ``transform`` did, so that a preparation may
-    cross-fit. The shape is that of the whole table in every split: programs need no compilation of their own.
+    cross-fit. Rows that early stopping watches are among the others: nothing has seen their targets. The shape is that of the whole table in every split: programs need no compilation of their own.
     """
 
     preparation: Any
@@ -138,13 +138,14 @@ class Material:
         """Return the table as the split's preparation gives it; kept between jobs."""
         family = self.job.family
         code = family.features.code if family.features else ""
-        key = (self.dataset.key, self.dataset.test_key, self.plan.key, index, family.preparation, code)
+        data = (self.dataset.key, self.dataset.test_key, self.plan.key, index)
+        key = (*data, family.preparation, code, self.job.settings.stopping, self.job.seed)
         return _prepared.get(key, lambda: self._prepare(index))
 
     def _split(self, index: int, kind: Any) -> Split:
         y, validate = self.dataset.y, self.plan.validate(index)
-        target = TargetTransform.fit(kind, y[self.plan.train(index)])
         train, watch = self._parted(index)
+        target = TargetTransform.fit(kind, y[train])
         return Split(
             index, self.seed(index, "fit"), self.prepared(index), y, self.dataset.weight, target, train, watch, validate
         )
@@ -167,7 +168,7 @@ class Material:
         return registry.resolve("preparations", self.job.family.preparation)(self.schema)
 
     def _prepare(self, index: int) -> PreparedSplit:
-        train = self.plan.train(index)
+        train, _ = self._parted(index)
         rest = np.setdiff1d(np.arange(self.plan.rows), train, assume_unique=True)
         preparation, rows = self._preparation(), self._rows(index, train, rest)
         parts = [(train, preparation.fit_transform(rows.train, self.dataset.y[train]))]
