@@ -128,6 +128,33 @@ def test_row_steps_are_run_once_and_read_from_disk_afterwards(make_job: MakeJob,
     assert read.derivation.schema == made.derivation.schema
 
 
+@pytest.mark.parametrize("during", [False, True])
+def test_code_that_was_edited_since_the_run_began_is_not_kept(
+    make_job: MakeJob, own_features: Any, monkeypatch: pytest.MonkeyPatch, during: bool
+) -> None:
+    job = make_job(family=own_features("v1"), rows=149)  # no other test's, so that it is not in memory
+    file = job.family.features.root / "features.py"
+
+    def edit() -> None:
+        file.write_text(FEATURES.replace('frame["a"] *', '7 * frame["a"] *'))
+
+    if during:
+        monkeypatch.setattr(Dataset, "raw", lambda self, part, raw=Dataset.raw: (edit(), raw(self, part))[1])
+    else:
+        edit()
+    with pytest.raises(FactoryError, match=r"'v1': features\.py was edited since the run began; run again"):
+        open_material(job).features  # noqa: B018
+    assert not list(job.dataset.parent.glob("features-*"))
+
+
+def test_tables_that_follow_from_a_fit_are_kept_by_seed(make_job: MakeJob, own_features: Any) -> None:
+    for name, tables in (("v1", 1), ("v3", 3)):
+        job = make_job(family=own_features(name), rows=148)
+        for seed in (0, 1):
+            assert open_material(job.model_copy(update={"seed": seed})).features is not None
+        assert len(list(job.dataset.parent.glob("features-*"))) == tables
+
+
 def test_a_bundle_predicts_raw_rows_from_code_that_has_moved(
     make_job: MakeJob, own_features: Any, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,16 +83,29 @@ class FeatureSplit:
     test: pd.DataFrame | None
 
 
-def open_feature_table(dataset: Dataset, ref: FeaturesRef, cache: Path) -> FeatureTable:
+def open_feature_table(
+    dataset: Dataset, ref: FeaturesRef, cache: Path, *, seed: int = 0, confirm: Callable[[], None] = lambda: None
+) -> FeatureTable:
     """Return a data set after a feature set's row steps: from the folder ``cache``, or made and kept there.
+
+    Args:
+        dataset: the data set.
+        ref: the feature set.
+        cache: folder of what is kept; tables are known by data, code and, where something is fitted, ``seed``.
+        seed: under which the caller has seeded what draws random numbers.
+        confirm: called before a table is kept; it raises where the code is no longer that of ``ref.code``.
 
     Raises:
         FactoryError: the feature set cannot be used on this table.
     """
-    folder = cache / f"features-{fingerprint(FORMAT, dataset.key, dataset.test_key, ref.code)}"
+    fitted = any(step.scope == "fold" for step in load_steps(ref))
+    parts = (dataset.key, dataset.test_key, ref.code, *([seed] if fitted else []))
+    folder = cache / f"features-{fingerprint(FORMAT, *parts)}"
     y = pd.Series(dataset.y, name=dataset.schema.target)
     if not (folder / FILE).is_file():
-        _write(folder, dataset, _made(dataset, ref, y))
+        made = _made(dataset, ref, y)
+        confirm()
+        _write(folder, dataset, made)
     derivation = derivation_from(read_about(folder)["derivation"], ref)
     kinds = _row_kinds(derivation.chain, dataset.schema)
     columns = [Column(name=name, kind=kind) for name, kind in kinds.items()]

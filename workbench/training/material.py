@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ from workbench.data.feature_table import FeatureSplit, FeatureTable, open_featur
 from workbench.data.folds import FoldPlan
 from workbench.data.preparation import Prepared
 from workbench.data.target import TargetTransform, target_kind
-from workbench.errors import TrialFailed
+from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric, load_metric, monitored
+from workbench.models.identity import code_identity
 from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
 from workbench.training.build import seeded
 from workbench.training.cache import LruCache
-from workbench.types import Job, Schema
+from workbench.types import FeaturesRef, Job, Schema
 
 CACHE_BYTES = 2**30
 INNER_SHARE = 0.1
@@ -99,14 +100,22 @@ class Material:
         """The table of the family's feature set; ``None`` where it takes the data set as it is.
 
         Raises:
-            FactoryError: the feature set cannot be used on this table.
+            FactoryError: the feature set cannot be used on this table, or its code is not that of the job.
         """
         ref, dataset = self.job.family.features, self.dataset
         if ref is None:
             return None
-        with seeded(self.seed(0, "features")):
-            key = (dataset.key, dataset.test_key, ref.code)
-            return _feature_tables.get(key, lambda: open_feature_table(dataset, ref, self.job.dataset.resolve().parent))
+        seed, cache = self.seed(0, "features"), self.job.dataset.resolve().parent
+        confirm = partial(_confirm_code, ref)
+        confirm()
+
+        def opened() -> FeatureTable:
+            table = open_feature_table(dataset, ref, cache, seed=seed, confirm=confirm)
+            confirm()
+            return table
+
+        with seeded(seed):
+            return _feature_tables.get((dataset.key, dataset.test_key, ref.code, seed), opened)
 
     @property
     def schema(self) -> Schema:
@@ -193,6 +202,15 @@ def open_material(job: Job) -> Material:
     if plan.rows != len(dataset.y):
         raise TrialFailed("internal", f"the plan {job.plan} is of {plan.rows} rows, the table has {len(dataset.y)}")
     return Material(job, dataset, plan, load_metric(job.metric))
+
+
+def _confirm_code(ref: FeaturesRef) -> None:
+    """Raise `FactoryError` unless the files still hold the code under whose identity results are kept."""
+    if code_identity(ref.reference, ref.root) != ref.code:
+        file = f"{ref.reference.partition(':')[0]}.py"
+        raise FactoryError(
+            f"feature set '{ref.name}': {file} was edited since the run began; run again (files that it imports count)"
+        )
 
 
 def inner_split(
