@@ -204,6 +204,10 @@ def test_a_test_table_that_came_later_is_predicted_from_bundles(make_job: MakeJo
             "self.by = lambda x: x",
             r"feature set 'v2': attribute by is of function, which a bundle cannot hold; expected",
         ),
+        ("self.cut = y.groupby(pd.cut(y, 2), observed=True).mean()", r"attribute cut \(category, .*as Parquet: "),
+        ("self.z = pd.Series([1 + 2j])", r"attribute z \(int64, complex128\) cannot be written as Parquet: "),
+        ("self.z = 1j", "attribute z is of complex, which a bundle cannot hold"),
+        ("pass\n    __slots__ = ('m',)", "v2 has __slots__, whose attributes a bundle cannot hold"),
         ("self.deep = [{1: open}]", r"attribute deep\[0\]\[1\] is of builtin_function_or_method"),
     ],
 )
@@ -211,7 +215,7 @@ def test_transformers_that_cannot_be_delivered_are_told_by_the_description(
     make_job: MakeJob, own_features: Any, body: str, message: str
 ) -> None:
     source = (
-        "from workbench import feature_set\n"
+        "import pandas as pd\nfrom workbench import feature_set\n"
         "@feature_set\nclass v2:\n"
         f"    def fit(self, frame, y):\n        {body}\n"
         "    def transform(self, frame):\n        return frame\n"
@@ -237,6 +241,8 @@ class Everything:
         by = frame.groupby(["kind", "n"])["x"].mean()
         self.plain = {"a": 1, 2: [None, True, 0.1, "x"], ("t", 1): {3, 4}, float("inf"): (1, (2,))}
         self.arrays = [np.arange(6).reshape(2, 3), np.array(["a", None], dtype=object), np.float64(0.1), np.str_("s")]
+        self.scalars = [np.float32(0.1), np.int8(-3), np.bool_(True), np.datetime64("2026-01-01T01", "us"), np.str_("")]
+        self.scalars += [np.timedelta64(5, "h"), np.complex128(1 + 2j), np.float64("inf"), np.bytes_(b"x")]
         self.dates = [np.array(["2026-01-01"], dtype="datetime64[us]"), pd.Timestamp("2026-01-02"), float("nan")]
         self.pandas = [by, frame, frame.set_index("kind"), frame["kind"], by.index, pd.Index(["u", "v"], name="w")]
         self.typed = frame.assign(c=frame["kind"].astype("category"), i=frame["n"].astype("Int64"), b=frame["x"] > 0)
@@ -257,8 +263,12 @@ def test_what_transformers_learn_survives_being_stored(tmp_path: Path) -> None:
     learnt.fit(frame, pd.Series([0.0, 1.0, 2.0, 3.0]))
     step = step_of(feature_set(Everything))
     assert step is not None
-    state = json.loads(json.dumps(freeze(learnt, step, tmp_path)))
+    state = json.loads(json.dumps(freeze(learnt, step, tmp_path, 0)))
     assert not list(tmp_path.glob("*.pkl"))
+    before = {file.name for file in tmp_path.iterdir()}
+    freeze(learnt, step, tmp_path, 1)
+    assert {file.name.replace("step1", "step0") for file in tmp_path.iterdir()} == before
+    assert len(list(tmp_path.iterdir())) == 2 * len(before)
     again = thaw(state, step, tmp_path)
     assert again.plain == learnt.plain
     for left, right in zip(again.pandas, learnt.pandas, strict=True):
@@ -272,6 +282,8 @@ def test_what_transformers_learn_survives_being_stored(tmp_path: Path) -> None:
     assert again.arrays[1].tolist() == ["a", None]
     assert again.arrays[2:] == learnt.arrays[2:]
     assert type(again.arrays[2]) is np.float64
+    assert again.scalars == learnt.scalars
+    assert [value.dtype for value in again.scalars] == [value.dtype for value in learnt.scalars]
     assert again.dates[:2] == learnt.dates[:2]
     np.testing.assert_array_equal(again.model.transform(frame[["x"]]), learnt.model.transform(frame[["x"]]))
     np.testing.assert_array_equal(again.models["line"].coef_, learnt.models["line"].coef_)

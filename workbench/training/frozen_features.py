@@ -50,12 +50,12 @@ def save_features(folder: Path, derivation: Derivation, base: Schema, fitted: Se
         FactoryError: a transformer has learnt something that cannot be stored.
     """
     (folder / FOLDER).mkdir()
-    steps = zip(derivation.chain.steps, fitted, strict=True)
+    steps = enumerate(zip(derivation.chain.steps, fitted, strict=True))
     about = {
         "version": VERSION,
         "derivation": derivation_state(derivation),
         "base": base.model_dump(mode="json"),
-        "fitted": [None if made is None else freeze(made, step, folder / FOLDER) for step, made in steps],
+        "fitted": [None if made is None else freeze(made, step, folder / FOLDER, at) for at, (step, made) in steps],
     }
     (folder / FILE).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 

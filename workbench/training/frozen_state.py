@@ -24,15 +24,28 @@ _LISTS: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": 
 _EXPECTED = "numbers, text, lists, mappings, arrays, pandas objects and scikit-learn estimators"
 
 
-def freeze(transformer: Any, step: FeatureStep, folder: Path) -> Any:
+def freeze(transformer: Any, step: FeatureStep, folder: Path, position: int) -> Any:
     """Write what does not fit into JSON into an existing folder; return the rest as JSON types.
+
+    Args:
+        transformer: what was fitted.
+        step: the step that it was fitted for.
+        folder: where files are written.
+        position: the step's place in its chain; files are named by it, as steps may share a name.
 
     Raises:
         FactoryError: an attribute is of a kind that cannot be stored; the message names it.
     """
-    writer = _Writer(folder, step)
+    writer = _Writer(folder, step, position)
     if _is_library_estimator(transformer):
         return writer.frozen(transformer, "")
+    if any(getattr(kind, "__slots__", ()) for kind in type(transformer).__mro__) or not hasattr(
+        transformer, "__dict__"
+    ):
+        raise FactoryError(
+            f"feature set '{step.name}': {type(transformer).__name__} has __slots__, whose attributes a bundle cannot "
+            "hold; leave __slots__ out"
+        )
     return {"attributes": {name: writer.frozen(value, name) for name, value in vars(transformer).items()}}
 
 
@@ -59,8 +72,8 @@ def _is_library_estimator(value: Any) -> bool:
 
 
 class _Writer:
-    def __init__(self, folder: Path, step: FeatureStep) -> None:
-        self._folder, self._step = folder, step
+    def __init__(self, folder: Path, step: FeatureStep, position: int) -> None:
+        self._folder, self._step, self._position = folder, step, position
         self._files = 0
 
     def frozen(self, value: Any, path: str) -> Any:
@@ -75,7 +88,7 @@ class _Writer:
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if isinstance(value, np.generic):
-            return {"scalar": self._array(np.asarray(value), path)}
+            return self._scalar(value, path)
         if isinstance(value, (pd.DataFrame, pd.Series, pd.Index)):
             return self._pandas(value, path)
         if isinstance(value, pd.Timestamp):
@@ -91,14 +104,25 @@ class _Writer:
 
     def _file(self, suffix: str) -> Path:
         self._files += 1
-        return self._folder / f"{self._step.name}-{self._files}.{suffix}"
+        return self._folder / f"step{self._position}-{self._files}.{suffix}"
+
+    def _scalar(self, value: np.generic, path: str) -> Any:
+        """Write a NumPy scalar beside its type; dates and durations as their counts of units."""
+        if value.dtype.kind in "mM":
+            return {"scalar": int(value.astype(np.int64)), "dtype": value.dtype.str}
+        if value.dtype.kind in "biufU" and value.dtype != np.longdouble:
+            return {"scalar": value.item(), "dtype": value.dtype.str}
+        return {"scalar": self._array(np.asarray(value), path)}
 
     def _array(self, value: np.ndarray[Any, Any], path: str) -> Any:
         if value.dtype == object:
             items = [self.frozen(item, f"{path}[{index}]") for index, item in enumerate(value.ravel().tolist())]
             return {"objects": items, "shape": list(value.shape)}
         file = self._file("npy")
-        np.save(file, value, allow_pickle=False)
+        try:
+            np.save(file, value, allow_pickle=False)
+        except ValueError as error:
+            raise FactoryError(f"{self._attribute(path)} cannot be written as npy: {error}") from error
         return {"array": file.name}
 
     def _pandas(self, value: pd.DataFrame | pd.Series[Any] | pd.Index[Any], path: str) -> Any:
@@ -116,8 +140,12 @@ class _Writer:
         file = self._file("parquet")
         try:
             table.to_parquet(file, engine="pyarrow", index=False)
-        except (ValueError, TypeError, OSError) as error:
-            raise FactoryError(f"{self._attribute(path)} cannot be written as Parquet: {error}") from error
+        except (ValueError, TypeError, NotImplementedError, OSError) as error:
+            cells = ", ".join(dict.fromkeys(dtypes))
+            raise FactoryError(
+                f"{self._attribute(path)} ({cells}) cannot be written as Parquet: {error}; keep numbers, text or dates, "
+                "such as the edges of intervals"
+            ) from error
         about = {kind: file.name, "levels": levels, "names": self.frozen(names, path), "dtypes": dtypes}
         return {**about, "columns": self._pandas(value.columns, path)} if isinstance(value, pd.DataFrame) else about
 
@@ -149,13 +177,18 @@ class _Reader:
         readers: dict[str, Callable[[], Any]] = {
             "dict": lambda: {self.thawed(key): self.thawed(value) for key, value in content},
             "array": lambda: np.load(self._folder / content, allow_pickle=False),
-            "scalar": lambda: self.thawed(content)[()],
+            "scalar": lambda: self._scalar(content, state.get("dtype")),
             "objects": lambda: self._objects(content, state["shape"]),
             "timestamp": lambda: pd.Timestamp(content),
             "estimator": lambda: self._estimator(content),
             **dict.fromkeys(("frame", "series", "index"), lambda: self._pandas(kind, state)),
         }
         return readers[kind]()
+
+    def _scalar(self, content: Any, dtype: str | None) -> Any:
+        if dtype is None:
+            return self.thawed(content)[()]
+        return np.array([content]).astype(np.dtype(dtype))[0]
 
     def _objects(self, items: list[Any], shape: list[int]) -> Any:
         array = np.empty(len(items), dtype=object)
