@@ -28,9 +28,11 @@ class TargetEncoding(Codes):
     high-cardinality categorical attributes", SIGKDD Explorations 2001. Rare categories come near the prior, unknown
     ones are it. A regression's target is standardised first. Training rows are encoded by the other folds of the
     training rows, as scikit-learn's ``TargetEncoder.fit_transform`` does (its state is no JSON, and folds of few rows
-    or one class fail in it); all others by all training rows. The folds are the same in every run. They know no groups, as preparations are not
-    told of them: where rows of one group share a category and their targets are alike, training rows look better
-    encoded than those of a new group; a feature set's transformer can cross-fit by group instead.
+    or one class fail in it); all others by all training rows. The folds are the same in every run.
+
+    The folds know no groups, as preparations are not told of them: where rows of one group share a category and their
+    targets are alike, training rows look better encoded than those of a new group. A feature set's transformer can
+    cross-fit by group instead.
     """
 
     def __init__(self, schema: Schema) -> None:

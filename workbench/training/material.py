@@ -39,7 +39,8 @@ class PreparedSplit:
     """The whole table, prepared by what was fitted on one split's training rows.
 
     Training rows are as ``fit_transform`` gave them, all others as ``transform`` did, so that a preparation may
-    cross-fit. Rows that early stopping watches are among the others: nothing has seen their targets. The shape is that of the whole table in every split: programs need no compilation of their own.
+    cross-fit. Rows that early stopping watches are among the others: nothing has seen their targets. The shape is that
+    of the whole table in every split: programs need no compilation of their own.
     """
 
     preparation: Any
