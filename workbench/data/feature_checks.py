@@ -20,6 +20,8 @@ MOST_ROWS = 1000
 ALONE = 5
 """So many rows are transformed one by one, beside one with a gap of each of the first `GAPS` columns that have any."""
 GAPS = 20
+EXTREMES = 20
+"""Columns of an answer, new and changed ones first, whose rows of least, greatest and rarest value are tried too."""
 TOLERANCE = 1e-9
 """Relative difference that sums in another order may leave."""
 
@@ -60,11 +62,11 @@ def _check_rows(
     step: FeatureStep, table: pd.DataFrame, whole: pd.DataFrame, run: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
     rng = np.random.default_rng(0)
-    gaps = _rows_with_gaps(table)
+    notable = np.union1d(_rows_with_gaps(table), _extreme_rows(table, whole))
     some = rng.permutation(len(table))[: min(MOST_ROWS, max(1, len(table) // 2))]
-    sample = rng.permutation(np.union1d(some, gaps))
+    sample = rng.permutation(np.union1d(some, notable))
     _compare(step, whole, run, table, sample, "among other rows, in another order")
-    for row in np.union1d(some[:ALONE], gaps):
+    for row in np.union1d(some[:ALONE], notable):
         _compare(step, whole, run, table, np.array([row]), "where the row is alone")
 
 
@@ -72,6 +74,18 @@ def _rows_with_gaps(table: pd.DataFrame) -> Rows:
     """Return the first row with a gap of each column: what fills gaps with a table's mean shows only there."""
     missing = [np.flatnonzero(table[name].isna().to_numpy())[:1] for name in table]
     return np.unique(np.concatenate([rows for rows in missing if len(rows)][:GAPS] or [np.empty(0, dtype=np.intp)]))
+
+
+def _extreme_rows(table: pd.DataFrame, whole: pd.DataFrame) -> Rows:
+    """Return the first rows of extreme values of an answer: what marks the few above a quantile shows only there."""
+    names = sorted(whole, key=lambda name: name in table and whole[name].equals(table[name]))[:EXTREMES]
+    found: set[int] = set()
+    for name in names:
+        codes, values = pd.factorize(whole[name], sort=whole[name].dtype != object)
+        if len(values):
+            rarest = int(np.bincount(codes[codes >= 0]).argmin())
+            found |= {int(np.argmax(codes == code)) for code in (0, len(values) - 1, rarest)}
+    return np.array(sorted(found), dtype=np.intp)
 
 
 def _compare(
