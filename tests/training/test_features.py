@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,45 @@ def test_transformers_that_cannot_be_delivered_are_told_by_the_description(
     job = make_job(family=own_features("v2", source), kind="describe")
     with pytest.raises(FactoryError, match=message):
         run(job, lambda _: False)
+
+
+READS = "import pandas as pd\nfrom pathlib import Path\nfrom workbench import feature_set\nSEEN = {}\n@feature_set\n"
+FITS = READS + "class v1:\n    def fit(self, frame, y):\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            READS + "def v1(frame):\n    return frame.assign(c=pd.read_csv(Path(__file__).with_name('c.csv')).c[0])\n",
+            r"line 7: FileNotFoundError: .*nothing but its code.*what a file beside it holds into the table",
+        ),
+        (
+            READS + "def v1(frame):\n    return frame.assign(c=frame.b - SEEN.setdefault('mean', frame.b.mean()))\n",
+            "column 'c' is another one when it is stored and loaded again",
+        ),
+        (
+            FITS + "        SEEN['mean'] = y.mean()\n"
+            "    def transform(self, frame):\n        return frame.assign(c=SEEN['mean'])\n",
+            "KeyError: 'mean'.*nothing but its code",
+        ),
+        (
+            FITS + "        v1.mean = y.mean()\n"
+            "    def transform(self, frame):\n        return frame.assign(c=self.mean)\n",
+            "no attribute 'mean'.*nothing but its code",
+        ),
+    ],
+)
+def test_sets_that_need_more_than_their_code_are_told_by_the_description(
+    make_job: MakeJob, own_features: Any, source: str, message: str
+) -> None:
+    job = make_job("regression", own_features("v1", source), kind="describe")
+    (job.family.features.root / "c.csv").write_text("c\n3\n")
+    here, path = Path.cwd(), list(sys.path)
+    with pytest.raises(FactoryError, match=message):
+        run(job, lambda _: False)
+    assert Path.cwd() == here
+    assert not [entry for entry in set(sys.path) - set(path) if not Path(entry).is_dir()]
 
 
 def test_a_leak_is_told_by_the_description(make_job: MakeJob, own_features: Any) -> None:

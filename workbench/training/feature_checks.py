@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ import pandas as pd
 
 from workbench.data.feature_checks import check_chain
 from workbench.errors import FactoryError
+from workbench.models.identity import reached_files
 from workbench.training.build import seeded
 from workbench.training.material import Material
 from workbench.types import FeaturesRef, Schema
@@ -18,7 +22,12 @@ from workbench.types import FeaturesRef, Schema
 SHOWN = 10
 """So many columns are told by name."""
 SAMPLE = 256
-"""Rows that are transformed by what was fitted, and by what was stored and loaded again."""
+"""At most so many rows are transformed by what was fitted, and by what was stored and loaded again."""
+_ADVICE = (
+    "a bundle holds the code and what transformers have learnt as their attributes, no other files and nothing that is "
+    "kept in modules or classes: put constants into the code, what a file beside it holds into the table, and what is "
+    "learnt into attributes that are set when the transformer is fitted"
+)
 
 
 def check_features(material: Material) -> tuple[str, ...]:
@@ -28,7 +37,8 @@ def check_features(material: Material) -> tuple[str, ...]:
         What a person should know of the table that it gives.
 
     Raises:
-        FactoryError: a row's features depend on the rows beside it, or a transformer cannot be stored.
+        FactoryError: a row's features depend on the rows beside it or on files beside the code, or a transformer cannot
+            be stored.
     """
     table, ref = material.features, material.job.family.features
     if table is None or ref is None:
@@ -38,7 +48,8 @@ def check_features(material: Material) -> tuple[str, ...]:
     rest = np.setdiff1d(np.arange(len(raw)), train)
     with seeded(material.seed(0, "features")):
         check_chain(table.derivation.chain, raw, y, train, rest)
-    _store_and_load(material, ref, raw.head(SAMPLE))
+    # Not all rows: what a module keeps of the first table that it sees must become another one.
+    _store_and_load(material, ref, raw.head(min(SAMPLE, max(1, len(raw) // 2))))
     return tuple(_notices(ref.name, material.dataset.schema, table.derivation.schema))
 
 
@@ -66,15 +77,47 @@ def _store_and_load(material: Material, ref: FeaturesRef, rows: pd.DataFrame) ->
 
     table, base = material.features, material.dataset.schema
     fitted = material.prepared(0).transformers
-    if table is None or all(transformer is None for transformer in fitted):
+    if table is None:
         return
-    with tempfile.TemporaryDirectory() as name:
-        save_features(Path(name), table.derivation, base, fitted)
-        loaded = load_features(Path(name), ref).transform(rows)
     expected = FrozenFeatures(table.derivation, base, fitted).transform(rows)
+    with _code_alone(ref) as moved, tempfile.TemporaryDirectory() as name:
+        save_features(Path(name), table.derivation, base, fitted)
+        try:
+            loaded = load_features(Path(name), moved).transform(rows)
+        except FactoryError as error:
+            raise FactoryError(
+                f"{error} (with nothing but its code, as in a model that is delivered): {_ADVICE}"
+            ) from error
     changed = [label for label in expected if not expected[label].equals(loaded[label])]
     if changed:
         raise FactoryError(
-            f"feature set '{ref.name}': column '{changed[0]}' is another one when its transformers are stored and "
-            "loaded again; keep all that transform needs in attributes of the transformer, set when it is fitted"
+            f"feature set '{ref.name}': column '{changed[0]}' is another one when it is stored and loaded again: "
+            f"{_ADVICE}"
         )
+
+
+@contextlib.contextmanager
+def _code_alone(ref: FeaturesRef) -> Iterator[FeaturesRef]:
+    """Give a copy of a set's files in a folder of their own, to which the process moves, and forget its modules then.
+
+    A copy is another module: what the first one keeps in globals and classes is not in it.
+    """
+    modules, path = dict(sys.modules), list(sys.path)
+    with tempfile.TemporaryDirectory() as name:
+        folder, root = Path(name).resolve(), ref.root.resolve()
+        files = reached_files(ref.reference, root)
+        for file in files:
+            copy = folder / file.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        try:
+            sys.path[:] = [entry for entry in path if Path(entry or ".").resolve() != root]
+            with contextlib.chdir(folder):
+                yield ref.model_copy(update={"root": folder}) if files else ref
+        finally:
+            sys.path[:] = path
+            for label, module in list(sys.modules.items()):
+                if folder in Path(getattr(module, "__file__", None) or "/").parents:
+                    del sys.modules[label]
+            for label, module in modules.items():
+                sys.modules.setdefault(label, module)

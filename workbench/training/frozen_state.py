@@ -143,8 +143,8 @@ class _Writer:
         except (ValueError, TypeError, NotImplementedError, OSError) as error:
             cells = ", ".join(dict.fromkeys(dtypes))
             raise FactoryError(
-                f"{self._attribute(path)} ({cells}) cannot be written as Parquet: {error}; keep numbers, text or dates, "
-                "such as the edges of intervals"
+                f"{self._attribute(path)} ({cells}) cannot be written as Parquet: {error}; keep numbers, text or "
+                "dates, such as the edges of intervals"
             ) from error
         about = {kind: file.name, "levels": levels, "names": self.frozen(names, path), "dtypes": dtypes}
         return {**about, "columns": self._pandas(value.columns, path)} if isinstance(value, pd.DataFrame) else about
