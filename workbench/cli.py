@@ -103,7 +103,9 @@ def init(
     id: Annotated[str | None, typer.Option(help="Column that identifies a row.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the usual one of the task if absent.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the tables, such as cp1252; else UTF-8.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the files that are there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the files that are there; they are kept as NAME.bak.")
+    ] = False,
 ) -> None:
     """Look at the tables and write experiment.yaml, features.py and factories.py to start from."""
     from workbench.scaffold import Tables, create, show

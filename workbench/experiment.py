@@ -204,11 +204,15 @@ class Experiment:
         name = reference.rpartition(":")[2]
         return FeaturesRef(name=name, reference=reference, root=root, code=code_identity(reference, root))
 
+    def reference(self, named: str | Callable[..., Any]) -> str:
+        """Return a family's or feature set's name, or ``module:attribute`` of a function; one of a cell is written."""
+        return named if isinstance(named, str) else self._reference(named, self.store / "code")
+
     def evaluate(
         self,
-        family: str,
+        family: str | Callable[..., Any],
         *,
-        features: str | None = None,
+        features: str | Callable[..., Any] | None = None,
         values: Mapping[str, Scalar] | None = None,
         note: str = "",
         against: str | None = None,

@@ -36,6 +36,7 @@ def table(rows: int = 40, seed: int = 0) -> pd.DataFrame:
     frame["town"] = pd.Series(rng.choice(towns, rows), dtype=object)
     frame["when"] = (np.datetime64("2026-01-01") + rng.integers(0, 99, rows)).astype("datetime64[us]")
     frame["member"] = pd.array(rng.random(rows) < 0.5, dtype="boolean")
+    frame.loc[5, "member"] = pd.NA
     frame["note"] = pd.Series([f"note {i}" for i in range(rows)], dtype=object)
     return frame
 

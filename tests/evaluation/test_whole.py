@@ -9,6 +9,10 @@ from workbench.experiment import Experiment
 from workbench.store.ledger import Ledger
 
 
+def own(hp, problem):
+    """A factory, which the stub never calls."""
+
+
 def shown(file, name):
     """Return the tags and metrics of a run, read without importing MLflow."""
     query = "SELECT key, value FROM {} JOIN runs USING (run_uuid) WHERE name = ?"
@@ -34,3 +38,8 @@ def test_an_idea_is_a_sweep_of_its_own_in_the_ledger_and_in_mlflow(folder):
     tags, metrics = shown(experiment.store / "mlflow.db", "lightgbm#0001")
     assert (tags["wb.verdict"], tags["mlflow.note.content"]) == ("better", "faster")
     assert metrics["difference"] == found.difference
+
+
+def test_a_function_is_tried_as_well_as_a_name(folder):
+    found = Experiment.from_folder(folder).evaluate(own, values={"lr": 0.1}, seeds=1, runner=RUNNER)
+    assert (found.candidate, found.baseline) == ("own#0001", "own#0000")

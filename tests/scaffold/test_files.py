@@ -81,7 +81,9 @@ def test_what_is_there_is_not_replaced_unless_told_to(begin, houses, tmp_path) -
         ".gitignore",
         "experiment.yaml",
         "factories.py",
+        "factories.py.bak",
         "features.py",
+        "features.py.bak",
     ]
 
 

@@ -118,8 +118,9 @@ def _different(left: pd.Series[Any], right: pd.Series[Any]) -> NDArray[np.bool_]
         return np.asarray(~equal)
     gaps = left.isna().to_numpy() | right.isna().to_numpy()
     both = left.isna().to_numpy() & right.isna().to_numpy()
-    unequal = left.to_numpy(dtype=object) != right.to_numpy(dtype=object)
-    return np.asarray(np.where(gaps, ~both, unequal), dtype=bool)
+    unequal = np.zeros(len(left), dtype=bool)  # pandas' NA compares with nothing, so gaps are left out
+    unequal[~gaps] = left.to_numpy(dtype=object)[~gaps] != right.to_numpy(dtype=object)[~gaps]
+    return np.where(gaps, ~both, unequal)
 
 
 def _shown(cell: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import ConfigError
 from workbench.evaluation.bench import Bench, Configuration, open_bench, result_of
@@ -25,9 +26,9 @@ from workbench.workspace import Workspace, open_workspace
 
 def evaluate(
     experiment: Experiment | Path | str,
-    family: str,
+    family: str | Callable[..., Any],
     *,
-    features: str | None = None,
+    features: str | Callable[..., Any] | None = None,
     values: Mapping[str, Scalar] | None = None,
     note: str = "",
     against: str | None = None,
@@ -47,8 +48,9 @@ def evaluate(
 
     Args:
         experiment: an `Experiment`, or the folder of an ``experiment.yaml``.
-        family: a configured family's name, a built-in's name, or ``'factories:my_model'``.
-        features: a feature set of ``features.py``; ``'none'`` takes the table as it is, ``None`` what is configured.
+        family: a configured family's name, a built-in's name, ``'factories:my_model'``, or a factory.
+        features: a feature set of ``features.py``, or one itself; ``'none'`` takes the table as it is, ``None`` what is
+            configured.
         values: hyperparameters; the others are those of the trial ``against`` if it is of the same family, else the
             factory's defaults.
         note: what the idea is; it goes to the ledger and MLflow.
@@ -69,6 +71,7 @@ def evaluate(
     if seeds < 1:
         raise ConfigError(f"seeds is a number of trainings above 0, got {seeds}")
     experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    family, features = experiment.reference(family), None if features is None else experiment.reference(features)
     observer = observer or Silent()
     observer.phase("reading data")
     with open_workspace(experiment) as workspace, open_bench(workspace, observer, runner) as bench:

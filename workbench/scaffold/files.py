@@ -28,13 +28,13 @@ def check_free(folder: Path, *, force: bool) -> None:
     if other:
         raise ConfigError(f"{folder} holds {', '.join(other)}, which is no regular file; move it away")
     if present and not force:
-        raise ConfigError(f"{folder} already holds {', '.join(present)}; --force replaces them")
+        raise ConfigError(f"{folder} already holds {', '.join(present)}; --force replaces them and keeps NAME.bak")
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
     """Write files into ``folder``, which is made if absent, and ``.gitignore`` if there is none; return their paths.
 
-    Every file is written beside its place before the first one is put there.
+    Every file is written beside its place before the first one is put there; what is replaced is kept as ``NAME.bak``.
 
     Raises:
         ConfigError: the folder cannot be written.
@@ -46,6 +46,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
             for name, text in wanted.items():
                 (Path(temporary) / name).write_text(text, encoding="utf-8")
             for name in wanted:
+                if (folder / name).exists():
+                    (folder / name).replace(folder / f"{name}.bak")
                 (Path(temporary) / name).replace(folder / name)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror or error}") from error

@@ -105,5 +105,8 @@ def _by_name(train: pd.DataFrame, target: str) -> Iterator[Inference]:
 
 
 def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    """List names; of many the first and the last ones, among which targets are."""
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) > most:
+        quoted[most // 2 : -most // 2] = [f"… {len(names) - 2 * (most // 2)} more …"]
+    return ", ".join(quoted)
