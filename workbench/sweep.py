@@ -76,6 +76,8 @@ def run(
         for notice in (*workspace.dataset.notices, *workspace.plan.notices):
             observer.notice(notice)
         Delivery(workspace, experiment.store).check()
+        if hint := _renamed(workspace):
+            observer.notice(f"'{experiment.name}' is new here{hint}")
         workspace.ledger.reap()
         limit = experiment.config.search.time if seconds is None else seconds
         budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
@@ -116,11 +118,20 @@ def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[Row, ..
     """Return the best stored trials, beside the last blend that was delivered."""
     with open_workspace(experiment) as workspace:
         rows = Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
+        hint = "" if rows else _renamed(workspace)
     if not rows:
         raise NothingToDeliver(
-            f"no trial of '{experiment.name}' as it is now is complete in {experiment.store}; run it"
+            f"no trial of '{experiment.name}' as it is now is complete in {experiment.store}; run it{hint}"
         )
     return rows
+
+
+def _renamed(workspace: Workspace) -> str:
+    """Return a hint where the store is only of experiments of other names, as when a folder was renamed."""
+    name, known = workspace.experiment.name, workspace.ledger.experiments()
+    if not known or name in known:
+        return ""
+    return f" (the store holds trials of {', '.join(known)}: 'name: {known[0]}' in experiment.yaml goes on with them)"
 
 
 def _last_blend(workspace: Workspace) -> BlendResult | None:

@@ -77,6 +77,13 @@ def test_result_json_says_what_the_sweep_came_to(done):
 
 
 @looks_at_done
+def test_a_renamed_experiment_is_told_where_its_trials_are(done):
+    renamed = workbench.Experiment.from_folder(done.folder, ["name=other"])
+    with pytest.raises(NothingToDeliver, match=r"the store holds trials of \w+: 'name: \w+'"):
+        stored_leaderboard(renamed, per_family=1)
+
+
+@looks_at_done
 def test_the_blend_and_the_base_are_on_the_leaderboard(done):
     rows = stored_leaderboard(workbench.Experiment.from_folder(done.folder), per_family=4)
     assert {row.family for row in rows} == {"blend", "dummy", "lightgbm"}

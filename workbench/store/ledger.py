@@ -155,6 +155,10 @@ class Ledger:
         row = self._one(query)
         return (row.id, row.delivery) if row else None
 
+    def experiments(self) -> tuple[str, ...]:
+        """Return the names of the experiments that have had a sweep."""
+        return tuple(row.experiment for row in self._all(select(sweeps.c.experiment).distinct().order_by("experiment")))
+
     # --- studies -----------------------------------------------------------------------------------------------------
 
     def open_study(self, key: str, experiment: str, family: str) -> Study:
