@@ -20,7 +20,7 @@ import yaml
 from tests.postgres import PASSWORD, unused_port
 from workbench.store.ledger import Ledger
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("postgres"), pytest.mark.timeout(300)]
 START_SECONDS = 120.0
 
 EXPERIMENT = """

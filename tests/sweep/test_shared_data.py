@@ -12,6 +12,7 @@ def run(folder, text):
     return workbench.run(str(folder))
 
 
+@pytest.mark.soak  # experiments/titanic is run by its own tests
 def test_titanic(shared_data, tmp_path):
     split = shared_data("titanic") / "split"
     data = f"{{train: {split}/train.csv, test: {split}/test.csv, target: Survived, id: PassengerId}}"
