@@ -115,7 +115,7 @@ def test_titanic_is_delivered_with_its_features(filled) -> None:
     assert ACCURACY(truth.to_numpy(), predicted.to_numpy(dtype=float)[:, None]) > 0.81
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.keras
 def test_houses_are_priced_by_curves_a_kernel_and_a_network(filled, searched) -> None:
     folder = filled("house_prices")
@@ -128,6 +128,7 @@ def test_houses_are_priced_by_curves_a_kernel_and_a_network(filled, searched) ->
             assert RMSLE(truth, predicted) < 0.155, family
 
 
+@pytest.mark.soak
 @pytest.mark.keras
 def test_the_network_of_the_titanic_trains(filled, searched) -> None:
     options = [*QUICK, "training.epochs=8", "families=[dummy, 'factories:network']"]

@@ -1,3 +1,4 @@
+import importlib
 import multiprocessing
 import os
 import signal
@@ -203,7 +204,9 @@ def _open_and_claim(url, barrier, results):
 def test_processes_that_first_touch_a_fresh_store_share_an_exact_budget(url):
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(8), context.Queue()
-    processes = [context.Process(target=_open_and_claim, args=(url, barrier, results)) for _ in range(8)]
+    # Other tests load code of this folder as a user's, which forgets what was imported from it.
+    target = importlib.import_module(__name__)._open_and_claim
+    processes = [context.Process(target=target, args=(url, barrier, results)) for _ in range(8)]
     for process in processes:
         process.start()
     numbers = [number for _ in processes for number in results.get(timeout=60)]
