@@ -1,5 +1,6 @@
 """An idea from Python to MLflow."""
 
+import importlib
 import sqlite3
 from contextlib import closing
 
@@ -41,5 +42,7 @@ def test_an_idea_is_a_sweep_of_its_own_in_the_ledger_and_in_mlflow(folder):
 
 
 def test_a_function_is_tried_as_well_as_a_name(folder):
-    found = Experiment.from_folder(folder).evaluate(own, values={"lr": 0.1}, seeds=1, runner=RUNNER)
+    # Other tests load code of this folder as a user's, which forgets what was imported from it.
+    factory = importlib.import_module(__name__).own
+    found = Experiment.from_folder(folder).evaluate(factory, values={"lr": 0.1}, seeds=1, runner=RUNNER)
     assert (found.candidate, found.baseline) == ("own#0001", "own#0000")
