@@ -2,7 +2,8 @@
 # PYTHON=python3.12 make demo   uses another interpreter (3.11 to 3.13).
 
 PYTHON ?= python3
-WORKERS ?= 2
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$(( $(CORES) > 4 ? 4 : $(CORES) < 2 ? 2 : $(CORES) )))
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -26,7 +27,7 @@ demo: $(INSTALLED)  ## Search, blend, submit and register on a small real data s
 	$(BIN)/python experiments/breast_cancer/make_data.py
 	$(BIN)/workbench run experiments/breast_cancer
 
-test: $(INSTALLED)  ## Run the tests (WORKERS=4 for more processes)
+test: $(INSTALLED)  ## Run the tests, a process a core, 2 to 4 (WORKERS=8 for more)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: style types layers  ## Check style, format, types and the layers (make -k check: all of them, whatever fails)
