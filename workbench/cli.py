@@ -136,13 +136,13 @@ def try_(
     settings: Settings = None,
 ) -> None:
     """Evaluate one configuration and say whether it is better than a baseline, or noise."""
-    from workbench.console import TerminalObserver, show_comparison
+    from workbench.console import show_comparison
     from workbench.evaluation import evaluate, parse_values
 
     experiment, console = _experiment(folder, store, seed, settings), _console()
-    signal.signal(signal.SIGTERM, _terminate)
-    with TerminalObserver(console) as observer:
-        comparison = evaluate(
+
+    def work(observer: Any) -> Any:
+        return evaluate(
             experiment,
             family,
             features=features,
@@ -152,6 +152,8 @@ def try_(
             seeds=seeds,
             observer=observer,
         )
+
+    comparison = _watched(console, work)
     show_comparison(console, comparison)
 
 
@@ -296,13 +298,19 @@ def _console() -> Console:
 
 def _show(folder: Path, work: Any) -> None:
     """Run a sweep under the eyes of the terminal, and print what it came to."""
-    from workbench.console import TerminalObserver, show_result
+    from workbench.console import show_result
+
+    console = _console()
+    show_result(console, _watched(console, work), folder)
+
+
+def _watched(console: Console, work: Any) -> Any:
+    """Return what ``work(observer)`` returns; SIGTERM ends it as Ctrl-C does."""
+    from workbench.console import TerminalObserver
 
     signal.signal(signal.SIGTERM, _terminate)
-    console = _console()
     with TerminalObserver(console) as observer:
-        result = work(observer)
-    show_result(console, result, folder)
+        return work(observer)
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:

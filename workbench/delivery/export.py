@@ -184,14 +184,10 @@ def _take_code(
 
 def _copy_modules(staged: Path, reference: str, root: Path, roots: dict[Path, str]) -> str:
     """Copy a module of a user's and what it imports, and return their folder."""
-    from workbench.models.identity import reached_files
+    from workbench.models.identity import copy_reached_files
 
-    root = root.resolve()
-    code = roots.setdefault(root, f"code/{len(roots)}")
-    for file in reached_files(reference, root):
-        copy = staged / code / file.resolve().relative_to(root)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+    code = roots.setdefault(root.resolve(), f"code/{len(roots)}")
+    copy_reached_files(reference, root, staged / code)
     return code
 
 

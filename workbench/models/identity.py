@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,16 @@ def reached_files(reference: str, root: Path | None) -> tuple[Path, ...]:
             waiting += [target for node in imports for target, _ in folder.targets(path, node)]
             waiting += folder.packages(path)
     return tuple(found)
+
+
+def copy_reached_files(reference: str, root: Path, folder: Path) -> tuple[Path, ...]:
+    """Copy the files that must travel with ``module:attribute`` of ``root`` into ``folder``; return them."""
+    root, files = root.resolve(), reached_files(reference, root.resolve())
+    for file in files:
+        copy = folder / file.resolve().relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    return files
 
 
 def _built_in(module: str, reference: str) -> Family | None:

@@ -75,16 +75,17 @@ class Lane:
         again.
         """
         searched = [trial.id for trial in trials if trial.origin == "search"]
+        turns = {trial: turn for turn, trial in enumerate(searched)}
         for trial in trials:
             if trial.state not in TERMINAL:
                 continue
             score = trial.result.score if trial.result else None
             if trial.origin == "search":
                 self.claimed += 1
-                self.record(searched.index(trial.id), trial.values, trial.state, score, trial.seconds)
+                self.record(turns[trial.id], trial.values, trial.state, score, trial.seconds)
             else:
                 self._learn(~trial.number, trial.values, score)
-        self._find_unfinished([trial for trial in trials if trial.result is not None])
+        self._find_unfinished(trials)
         if forgive:
             self.failed_in_a_row = 0
 
@@ -92,8 +93,8 @@ class Lane:
         """Take the right to work on the family's next trial; ``None`` if there is none left."""
         return ledger.claim(self.study, sweep, self.total)
 
-    def _find_unfinished(self, ended: list[Trial]) -> None:
-        results = [(trial, trial.result) for trial in ended if trial.result is not None]
+    def _find_unfinished(self, trials: list[Trial]) -> None:
+        results = [(trial, trial.result) for trial in trials if trial.result is not None]
         whole = [trial.values for trial, result in results if not result.truncated]
         early = [(trial, result) for trial, result in results if result.truncated and trial.values not in whole]
         early.sort(key=lambda pair: as_loss(self.direction, pair[1].score))

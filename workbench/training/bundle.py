@@ -1,9 +1,9 @@
 """A split's bundle: everything that predicts from conformed rows again, in files without pickle.
 
 ``bundle.json`` (family, values, problem, kind of model), ``preparation.json``, ``target.json``, ``schema.json``, and
-the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj``, ``model.cbm``,
-``forest.npz`` or ``model.skops``. With a feature
-set ``features.json`` and the folder ``features/`` (`workbench.training.frozen_features`) as well.
+the model in its library's own format: ``weights.npz``, ``model.txt``, ``model.ubj``, ``model.cbm``, ``forest.npz`` or
+``model.skops``. With a feature set ``features.json`` and the folder ``features/``
+(`workbench.training.frozen_features`) as well.
 """
 
 from __future__ import annotations

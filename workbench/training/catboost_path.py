@@ -27,8 +27,13 @@ FILE = "model.cbm"
 ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")
 STOPPING = ("early_stopping_rounds", "od_pval", "od_type", "od_wait", "use_best_model")
 SEEDS = ("random_seed", "random_state")
-OVERRULED = (*ROUNDS, "custom_metric", "eval_metric", "logging_level", "metric_period", "silent", "thread_count")
-OVERRULED_TOO = ("allow_writing_files", "save_snapshot", "snapshot_file", "train_dir", "verbose", "verbose_eval")
+OVERRULED = frozenset(
+    (
+        *ROUNDS,
+        *("custom_metric", "eval_metric", "logging_level", "metric_period", "silent", "thread_count"),
+        *("allow_writing_files", "save_snapshot", "snapshot_file", "train_dir", "verbose", "verbose_eval"),
+    )
+)
 """Names of what the training sets itself (https://catboost.ai/docs/en/references/training-parameters/)."""
 CLASSIFYING = {"binary": ("Logloss", "CrossEntropy"), "multiclass": ("MultiClass",)}
 REGRESSING = ("RMSE", "MAE", "Quantile", "Expectile", "Huber", "LogCosh", "Lq", "MAPE")
@@ -76,7 +81,7 @@ class CatBoostFitter:
 
     def _configured(self, split: Split, rounds: _Rounds) -> Any:
         model = self._recipe.model
-        options = {k: v for k, v in model.get_params().items() if k not in {*OVERRULED, *OVERRULED_TOO}}
+        options = {k: v for k, v in model.get_params().items() if k not in OVERRULED}
         if not any(options.get(name) is not None for name in SEEDS):
             options["random_seed"] = split.seed % 2**31
         return type(model)(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pandas as pd
 
 from workbench.data.feature_checks import check_chain
 from workbench.errors import FactoryError
-from workbench.models.identity import reached_files
+from workbench.models.identity import copy_reached_files
 from workbench.training.build import seeded
 from workbench.training.material import Material
 from workbench.types import FeaturesRef, Schema
@@ -105,11 +104,7 @@ def _code_alone(ref: FeaturesRef) -> Iterator[FeaturesRef]:
     modules, path = dict(sys.modules), list(sys.path)
     with tempfile.TemporaryDirectory() as name:
         folder, root = Path(name).resolve(), ref.root.resolve()
-        files = reached_files(ref.reference, root)
-        for file in files:
-            copy = folder / file.relative_to(root)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+        files = copy_reached_files(ref.reference, root, folder)
         try:
             sys.path[:] = [entry for entry in path if Path(entry or ".").resolve() != root]
             with contextlib.chdir(folder):
