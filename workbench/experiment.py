@@ -235,7 +235,8 @@ class Experiment:
 
     def settings(self) -> TrainingSettings:
         """Return how a configuration is trained."""
-        return TrainingSettings(**self.config.training.model_dump(exclude={"executor"}))
+        own = set(TrainingSettings.model_fields)
+        return TrainingSettings(**self.config.training.model_dump(include=own))
 
     def _root_of(self, reference: str) -> Path:
         return self._code.get(reference, self.root)

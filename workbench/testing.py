@@ -16,7 +16,7 @@ from pathlib import Path
 from workbench.errors import TrialStopped
 from workbench.execution.contract import Executor, ExecutorOptions, Report
 from workbench.models.hyperparameters import HyperParameters
-from workbench.search.engine import Engine, EngineOptions
+from workbench.search.engine import Engine, EngineOptions, Outcome, Suggestion
 from workbench.types import FamilyRef, Finished, Job, MetricRef, Reported, Space, TrialResult, Values, WorkerEvent
 
 
@@ -41,6 +41,13 @@ def bowl(values: Values) -> float:
     return (float(values["depth"]) - 5.0) ** 2 + abs(float(values["rate"]) - 0.2) + float(values["lr"])
 
 
+def outcome(number: int, suggestion: Suggestion) -> Outcome:
+    """Return what became of a trial: every fifth one failed, the others have the score of `bowl`."""
+    if number % 5 == 4:
+        return Outcome(suggestion, "failed")
+    return Outcome(suggestion, "complete", (bowl(suggestion.values),))
+
+
 class EngineContract(ABC):
     """What a search engine must hold to."""
 
@@ -48,18 +55,21 @@ class EngineContract(ABC):
     def make(self, options: EngineOptions) -> Engine:
         """Return a new engine."""
 
-    def _search(self, engine: Engine, numbers: range, space: Space) -> list[Values]:
+    def _search(self, engine: Engine, numbers: range, space: Space) -> list[Suggestion]:
         asked = []
         for number in numbers:
-            values = engine.ask(number, space)
-            engine.tell(number, values, None if number % 5 == 4 else bowl(values), space)
-            asked.append(values)
+            suggestion = engine.ask(number, space)
+            if suggestion is None:
+                break
+            engine.tell(number, outcome(number, suggestion), space)
+            asked.append(suggestion)
         return asked
 
     def test_suggestions_are_active_and_in_range(self) -> None:
         """Every suggestion has exactly the active parameters, and a factory's ``hp`` accepts each of them."""
         space = awkward_space()
-        for values in self._search(self.make(EngineOptions("minimize", seed=1, startup=3)), range(12), space):
+        for suggestion in self._search(self.make(EngineOptions("minimize", seed=1, startup=3)), range(12), space):
+            values = suggestion.values
             expected = [p.name for p in space.parameters if p.active(values)]
             if list(values) != expected:
                 raise AssertionError(f"expected values for {expected}, got {list(values)}")
@@ -73,8 +83,8 @@ class EngineContract(ABC):
         space, options = awkward_space(), EngineOptions("minimize", seed=7, startup=4)
         whole = self._search(self.make(options), range(14), space)
         resumed = self.make(options)
-        for number, values in enumerate(whole[:9]):
-            resumed.tell(number, values, None if number % 5 == 4 else bowl(values), space)
+        for number, suggestion in enumerate(whole[:9]):
+            resumed.tell(number, outcome(number, suggestion), space)
         rest = self._search(resumed, range(9, 14), space)
         if rest != whole[9:]:
             raise AssertionError(f"expected {whole[9:]}, got {rest}")
@@ -90,7 +100,8 @@ class EngineContract(ABC):
         """Values that the space no longer has, or has in another range, do no harm."""
         engine = self.make(EngineOptions("maximize", seed=1, startup=1))
         for number in range(4):
-            engine.tell(number, {"gone": 1, "depth": 400, "lr": 0.01 * (number + 1)}, float(number), awkward_space())
+            strange = Suggestion({"gone": 1, "depth": 400, "lr": 0.01 * (number + 1)})
+            engine.tell(number, Outcome(strange, "complete", (float(number),)), awkward_space())
         engine.ask(4, awkward_space())
 
 

@@ -26,9 +26,12 @@ Verdict = Literal["better", "worse", "noise"]
 BASE_FAMILY = "dummy"
 """What everything must beat: shown on the leaderboard, never blended with better ones, without feature sets."""
 Values = dict[str, Scalar]
-FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "lost", "internal"]
-AttemptState = Literal["running", "complete", "pruned", "failed", "lost"]
-TrialState = Literal["queued", "running", "complete", "pruned", "failed"]
+FailureCode = Literal["factory", "shape", "nonfinite", "oom", "timeout", "disk", "lost", "internal"]
+AttemptState = Literal["running", "complete", "pruned", "screened", "failed", "lost"]
+TrialState = Literal["queued", "running", "screened", "complete", "pruned", "failed"]
+"""``screened``: a cheap partial evaluation has ended; the trial may be promoted to a whole one, or stays as it is."""
+Stage = Literal["whole", "screen", "promoted"]
+"""What a trial is worked on as: as a whole from the start, as a screening, or as a whole after its screening."""
 
 
 class Value(BaseModel):
@@ -231,6 +234,16 @@ class TrainingSettings(Value):
     """Threads of one training; 0 means all that the worker has. Not part of the fit key."""
 
 
+class Screen(Value):
+    """A cheap partial evaluation of a configuration: some splits, a part of their training rows, few epochs."""
+
+    splits: tuple[int, ...] = (0,)
+    rows: float = 1.0
+    """Share of each split's training rows, drawn at random (by class where there are classes)."""
+    epochs: int | None = None
+    """At most so many epochs, or rounds of a boosted model."""
+
+
 class Job(Value):
     """One piece of work for a worker: describe a factory, or fit one configuration on every split."""
 
@@ -250,6 +263,16 @@ class Job(Value):
     vault: Path | None = None
     seconds: float | None = None
     """Time for the fit: models with epochs or rounds end early, each split with its share, rather than not at all."""
+    epochs: int | None = None
+    """At most so many epochs or rounds, as an engine of few epochs first (Hyperband) says. Part of the fit key."""
+    screen: Screen | None = None
+    """Evaluate only so much; nothing is written into the vault."""
+    batch_scale: float = 1.0
+    """Factor of the batch size: a fit that ran out of memory may be tried at half of it. The result has its own key."""
+    checkpoint_s: float | None = None
+    """Seconds between checkpoints within a split; ``None`` writes none, and begins anew."""
+    space: Space | None = None
+    """Ranges of the experiment's configuration, for parameters that the factory declares narrower or wider."""
 
 
 class Description(Value):
@@ -283,6 +306,12 @@ class TrialResult(Value):
     """The vault already held this fit: nothing was trained."""
     truncated: bool = False
     """A deadline ended the training of a split early. Its ``fit_key`` is its own: the configuration may do better."""
+    screened: bool = False
+    """Only a part was evaluated (`Screen`): the score is of that part, and there is no fit in the vault."""
+    batch_scale: float = 1.0
+    """Below 1 where memory was short; the ``fit_key`` is its own then."""
+    gpu_peak_mb: float = 0.0
+    """Most memory held on the worker's GPU, in MB of 10^6 bytes; 0 without one."""
 
 
 class Failure(Value):
@@ -303,6 +332,8 @@ class Reported(Value):
     value: float
     loss: float | None = None
     """Training loss of the epoch where the library gives it."""
+    together: int = 1
+    """So many splits train at once, and report each epoch one after the other; 1 where they train in turn."""
 
 
 class Described(Value):

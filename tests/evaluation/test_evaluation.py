@@ -93,7 +93,11 @@ def test_tries_leave_the_search_as_it_is_and_are_candidates_of_the_blend(desk):
     ]
     space = desk.bench.space(workspace.families[1])
     engine = RandomEngine(EngineOptions("minimize", derive_seed(0, "lightgbm", "engine")))
-    assert [t.values for t in trials[2:]] == [space.defaults(), engine.ask(1, space), engine.ask(2, space)]
+    assert [t.values for t in trials[2:]] == [
+        space.defaults(),
+        engine.ask(1, space).values,
+        engine.ask(2, space).values,
+    ]
     (started,) = [e for _, _, e in desk.ledger.events(0) if e.kind == "trial.started" and e.note == "faster"]
     assert (started.origin, started.number) == ("try", 1)
 

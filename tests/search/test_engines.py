@@ -1,4 +1,4 @@
-from workbench.search.engine import Engine, EngineOptions
+from workbench.search.engine import Engine, EngineOptions, Outcome
 from workbench.search.optuna_engine import OptunaEngine
 from workbench.search.random_engine import RandomEngine
 from workbench.testing import EngineContract, awkward_space, bowl
@@ -13,9 +13,9 @@ class TestOptunaEngine(EngineContract):
             engine, space = make(EngineOptions("minimize", seed=seed, startup=5)), awkward_space()
             scores = []
             for number in range(30):
-                values = engine.ask(number, space)
-                scores.append(bowl(values))
-                engine.tell(number, values, scores[-1], space)
+                suggestion = engine.ask(number, space)
+                scores.append(bowl(suggestion.values))
+                engine.tell(number, Outcome(suggestion, "complete", (scores[-1],)), space)
             return sum(scores[10:])
 
         seeds = range(5)

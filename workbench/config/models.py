@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -120,6 +120,16 @@ class FoldsConfig(Config):
     file: Path | None = Field(None, description="Table with the fold of each row, in the order of the rows or by id.")
 
 
+class RangeConfig(Config):
+    """Another range for a parameter than the factory's; what is absent stays."""
+
+    min: float | None = Field(None, description="Smallest value.")
+    max: float | None = Field(None, description="Largest value.")
+    step: Annotated[float, Field(gt=0)] | None = Field(None, description="Distance between values.")
+    choices: tuple[Scalar, ...] | None = Field(None, min_length=1, description="Values of a choice.")
+    default: Scalar | None = Field(None, description="The first trial's value.")
+
+
 class FamilyConfig(Config):
     """A family of the experiment's own, or a built-in with other settings."""
 
@@ -132,6 +142,13 @@ class FamilyConfig(Config):
     )
     preparation: str | None = Field(None, description="How columns become numbers; the family's own if absent.")
     trials: Positive | None = Field(None, description="This family's own budget instead of search.trials.")
+    device_hours: Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean] | None = Field(
+        None, description="This family's own hours instead of its part of search.device_hours."
+    )
+    enqueue: tuple[dict[str, Scalar], ...] = Field(
+        (), description="Values to try first; parameters that are missing take their default."
+    )
+    space: dict[str, RangeConfig] = Field({}, description="Other ranges for parameters that the factory declares.")
 
     @property
     def label(self) -> str:
@@ -149,12 +166,74 @@ class FamilyConfig(Config):
         return self.factory or self.name
 
 
+class ScreenConfig(Config):
+    """Cheap partial trials first; the best of them are promoted to whole ones."""
+
+    splits: tuple[Annotated[int, Field(ge=0), _NoBoolean], ...] = Field(
+        (0,), min_length=1, description="Splits that are evaluated, from 0."
+    )
+    rows: Annotated[float, Field(gt=0, le=1), _NoBoolean] = Field(1.0, description="Share of their training rows.")
+    epochs: Positive | None = Field(None, description="At most so many epochs, or rounds of a boosted model.")
+    promote: Positive = Field(3, description="So many of a family's best screened trials are evaluated whole.")
+
+
+class PrunerConfig(BaseModel):
+    """A pruner with options of its own, under the names that Optuna's pruner has for them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(
+        description="none, median, percentile, successive_halving, hyperband, patient, threshold, wilcoxon."
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class WarmStartConfig(Config):
+    """Configurations of trials that there are already, which the search tries first."""
+
+    experiment: str | None = Field(
+        None, description="Name of another experiment of the same ledger; this one if absent."
+    )
+    sweep: Positive | None = Field(None, description="Only trials of this sweep.")
+    best: Positive = Field(3, description="So many of each family's best.")
+
+
 class SearchConfig(Config):
     """How configurations are chosen, and how many."""
 
-    engine: str = Field("optuna", description="What chooses the next values.")
+    engine: str = Field("optuna", description="What chooses the next values: optuna, keras_tuner or random.")
+    sampler: str = Field(
+        "auto",
+        description="How: auto, tpe, gp, cmaes, qmc, random, grid or nsga2 with optuna (auto: tpe, nsga2 for several "
+        "objectives); bayesian, random, hyperband or grid with keras_tuner (auto: bayesian).",
+    )
+    objectives: tuple[Literal["score", "fit_s", "predict_s", "weights"], ...] = Field(
+        ("score",), min_length=1, description="What is searched for; several need the sampler nsga2 or tpe."
+    )
+    pruner: str | PrunerConfig = Field(
+        "wilcoxon",
+        description="What ends hopeless trials early: none, median, percentile, successive_halving, hyperband, "
+        "patient, threshold, wilcoxon; a mapping gives it options.",
+    )
+    screen: ScreenConfig | None = Field(None, description="Cheap partial trials first.")
+    warm_start: tuple[WarmStartConfig, ...] = Field((), description="Tried first: the best of what there is already.")
     trials: Positive = Field(20, description="Trials of each family in all; a second run of a finished one adds none.")
+    trials_in_all: Positive | None = Field(
+        None, description="Trials of all families together, split evenly, instead of trials of each."
+    )
     time: Duration | None = Field(None, description="Time for one run, delivery included: seconds, or 5m, 1h30m.")
+    device_hours: Annotated[float, Field(gt=0, allow_inf_nan=False), _NoBoolean] | None = Field(
+        None, description="Hours of GPU (without one, of workers) for all families in all, split evenly."
+    )
+    trial_time: Duration | None = Field(
+        None,
+        description="A trial that takes longer has hung, and fails. If absent: 20 times the longest of its family, at "
+        "least 10 minutes, once 3 are complete.",
+    )
     startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
 
 
@@ -170,7 +249,20 @@ class TrainingConfig(Config):
     stopping: Stopping = Field(
         "fold", description="Early stopping looks at the validation fold, or at an inner part of the training fold."
     )
-    executor: str = Field("local", description="'local': a worker process; 'inline': this process, for debugging.")
+    executor: str = Field("local", description="'local': worker processes; 'inline': this process, for debugging.")
+    workers: Literal["auto"] | Positive = Field(
+        "auto", description="Worker processes; auto: one for each core, or workers_per_gpu for each GPU."
+    )
+    workers_per_gpu: Positive = Field(1, description="Workers that share a GPU, each with its part of the memory.")
+    worker_memory: Positive | None = Field(
+        None, description="MB of memory that a worker may hold; its share of nine tenths of the machine's if absent."
+    )
+    checkpoint: Duration | None = Field(
+        60.0, description="Time between checkpoints within a split; null writes none, and begins a trial anew."
+    )
+    halve_batch_on_oom: bool = Field(
+        False, description="Try a Keras model that ran out of memory once more, at half the batch size."
+    )
 
 
 class EnsembleConfig(Config):

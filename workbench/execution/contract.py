@@ -42,8 +42,13 @@ class ExecutorOptions(Value):
     backend: Backend = "jax"
     logs: Path
     """Folder for the workers' output."""
-    threads: int = 0
-    """Threads of a worker; 0 means one for each core it may use."""
+    workers: int | None = None
+    """Worker processes; ``None`` fits them to the machine."""
+    workers_per_gpu: int = 1
+    worker_memory: int | None = None
+    """MB of 10^6 bytes that a worker may hold; ``None`` is its share of nine tenths of the machine's."""
+    grace_s: float = 10.0
+    """How long a job that was told to stop may take until its worker is ended."""
 
 
 class Executor(Protocol):

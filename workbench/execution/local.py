@@ -161,7 +161,7 @@ class WorkerProcess:
 
 def environment(options: ExecutorOptions) -> dict[str, str]:
     """Return a worker's environment: everything that libraries read when they are first imported."""
-    threads = str(options.threads or usable_cores())
+    threads = str(usable_cores())
     return {
         **os.environ,
         "KERAS_BACKEND": options.backend,

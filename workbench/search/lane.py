@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from workbench.search.engine import Engine
+from workbench.search.engine import Engine, Outcome, Suggestion
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
 from workbench.store.ledger import TERMINAL, Claim, Ledger, Study, Trial
@@ -114,7 +114,8 @@ class Lane:
             return self.space.defaults()
         if self.unfinished and (seconds is None or seconds > 2.0 * self.unfinished[0][1]):
             return self.unfinished.pop(0)[0]
-        return self.engine.ask(claim.turn, self.space)
+        suggestion = self.engine.ask(claim.turn, self.space)
+        return suggestion.values if suggestion else self.space.defaults()
 
     def job(self, claim: Claim, values: Values, seconds: float | None = None) -> Job:
         """Return the claimed trial as a job, with the time that it has."""
@@ -131,7 +132,12 @@ class Lane:
             self.durations.append(seconds)
 
     def _learn(self, turn: int, values: Values, score: float | None) -> None:
-        self.engine.tell(turn, values, score, self.space)
+        ended = (
+            Outcome(Suggestion(values), "failed")
+            if score is None
+            else Outcome(Suggestion(values), "complete", (score,))
+        )
+        self.engine.tell(turn, ended, self.space)
         if score is not None and (self.best is None or better(self.direction, score, self.best)):
             self.best = score
 
@@ -151,4 +157,5 @@ class TriedLane(Lane):
         """Take the right to evaluate the configuration, once unless it is lost."""
         if self.claimed:
             return None
-        return ledger.claim_tried(self.study, sweep, self.engine.ask(0, self.space), self.note)
+        suggestion = self.engine.ask(0, self.space)
+        return ledger.claim_tried(self.study, sweep, suggestion.values if suggestion else {}, self.note)

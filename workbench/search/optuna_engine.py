@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from workbench.models.ranges import plain
 from workbench.search.distributions import distribution, internal, suggested
-from workbench.search.engine import EngineOptions
+from workbench.search.engine import EngineOptions, Outcome, Suggestion
 from workbench.seeds import derive_seed
 from workbench.types import Scalar, Space, Values
 
@@ -37,7 +37,7 @@ class OptunaEngine:
         self._study = optuna.create_study(direction=options.direction)
         self._asked: dict[int, optuna.Trial] = {}
 
-    def ask(self, number: int, space: Space) -> Values:
+    def ask(self, number: int, space: Space) -> Suggestion:
         """Suggest values, parents before children."""
         self._study.sampler = self._sampler(number)
         trial = self._study.ask()
@@ -46,13 +46,13 @@ class OptunaEngine:
             if parameter.active(values):
                 values[parameter.name] = suggested(parameter, _suggest(trial, parameter.name, distribution(parameter)))
         self._asked[number] = trial
-        return values
+        return Suggestion(values)
 
-    def tell(self, number: int, values: Values, score: float | None, space: Space) -> None:
+    def tell(self, number: int, outcome: Outcome, space: Space) -> None:
         """Add the trial to the study; one that has no score counts as failed, and is not modelled."""
-        trial = self._asked.pop(number, None)
+        trial, score = self._asked.pop(number, None), outcome.objectives[0] if outcome.objectives else None
         if trial is None:
-            self._study.add_trial(_frozen(values, score, space))
+            self._study.add_trial(_frozen(outcome.suggestion.values, score, space))
         elif score is None:
             self._study.tell(trial, state=TrialState.FAIL)
         else:

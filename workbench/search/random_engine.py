@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.models.ranges import count, value_at
-from workbench.search.engine import EngineOptions
+from workbench.search.engine import EngineOptions, Outcome, Suggestion
 from workbench.seeds import derive_seed
 from workbench.types import Parameter, Scalar, Space, Values
 
@@ -17,16 +17,16 @@ class RandomEngine:
         """Keep the seed; the rest does not matter here."""
         self._seed = options.seed
 
-    def ask(self, number: int, space: Space) -> Values:
+    def ask(self, number: int, space: Space) -> Suggestion:
         """Draw values from a generator of this number's own."""
         generator = np.random.default_rng(derive_seed(self._seed, number, "random"))
         values: Values = {}
         for parameter in space.parameters:
             if parameter.active(values):
                 values[parameter.name] = draw(parameter, generator)
-        return values
+        return Suggestion(values)
 
-    def tell(self, number: int, values: Values, score: float | None, space: Space) -> None:
+    def tell(self, number: int, outcome: Outcome, space: Space) -> None:
         """Learn nothing."""
 
 

@@ -16,6 +16,12 @@ STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE trials ADD COLUMN origin VARCHAR(10) NOT NULL DEFAULT 'search'",
         "ALTER TABLE trials ADD COLUMN note TEXT NOT NULL DEFAULT ''",
     ),
+    2: (
+        "ALTER TABLE trials ADD COLUMN stage VARCHAR(10) NOT NULL DEFAULT 'whole'",
+        "ALTER TABLE trials ADD COLUMN suggestion TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE trials ADD COLUMN screening TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE studies ADD COLUMN ground TEXT NOT NULL DEFAULT ''",
+    ),
 }
 """What leads from a version to the next one. New columns have defaults: a driver of the older version that is still at
 work goes on."""

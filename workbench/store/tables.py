@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 """Of these tables. An older ledger is migrated after a backup (`workbench.store.migration`), a newer one is refused."""
 
 metadata = MetaData()
@@ -48,6 +48,7 @@ studies = Table(
     Column("experiment", String(100), nullable=False),
     Column("family", Text, nullable=False),
     Column("space", Text),
+    Column("ground", Text, nullable=False, server_default=""),
     Column("created", DateTime(timezone=True), nullable=False),
 )
 
@@ -61,6 +62,9 @@ trials = Table(
     Column("values", Text),
     Column("origin", String(10), nullable=False, server_default="search"),
     Column("note", Text, nullable=False, server_default=""),
+    Column("stage", String(10), nullable=False, server_default="whole"),
+    Column("suggestion", Text, nullable=False, server_default=""),
+    Column("screening", Text, nullable=False, server_default=""),
     UniqueConstraint("study", "number"),
 )
 
