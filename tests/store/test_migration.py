@@ -59,8 +59,9 @@ def test_a_database_on_any_server_is_migrated_in_a_transaction(ledger_url):
     first.close()
     engine = create_engine(ledger_url)
     with engine.begin() as connection:
-        for statement in ("DROP COLUMN origin", "DROP COLUMN note"):
-            connection.execute(text(f"ALTER TABLE trials {statement}"))
+        for column in ("origin", "note", "stage", "suggestion", "screening"):
+            connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
+        connection.execute(text("ALTER TABLE studies DROP COLUMN ground"))
         connection.execute(text("UPDATE counters SET value = 1 WHERE name = 'version'"))
     engine.dispose()
     migrated = Ledger.open(ledger_url)

@@ -1,6 +1,7 @@
 """The ledger: studies, sweeps, trials and attempts, and the only truth about them.
 
-States of a trial: queued → running → complete | pruned | failed; terminal states never change. A trial that loses its
+States of a trial: queued → running → complete | pruned | failed; terminal states never change. A trial that is
+screened first goes queued → running → screened, and if it is promoted → running → … as a whole. A trial that loses its
 attempt is queued again, and its next attempt names the lost one. Claims are transactions, so a budget of N is exactly N
 however many drivers share the ledger. Who lost its lease cannot write.
 
@@ -12,9 +13,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ from workbench.types import (
     Origin,
     Reported,
     Space,
+    Stage,
     TrialResult,
     TrialState,
     Values,
@@ -46,6 +48,8 @@ LOSSES_ALLOWED = 1
 """So many workers may die under a trial before it counts as failed(lost): a second death is hardly chance."""
 
 TERMINAL: tuple[TrialState, ...] = ("complete", "pruned", "failed")
+ENDED: tuple[TrialState, ...] = (*TERMINAL, "screened")
+"""States in which nothing is left to do of what a budget counts; a screened trial may be promoted yet."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,15 @@ class Study:
     key: str
     family: str
     space: Space | None
+    ground: dict[str, Any] = field(default_factory=dict)
+    """What its key was made of, by name: to say why a study is a new one."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """The right to work on a trial. ``values`` is ``None`` until the engine was asked.
 
-    ``turn`` is the trial's place among the searched ones of its study, from 0: what the engine is asked by, so that
+    What it said beside is in ``epochs`` and ``told``. ``turn`` is the trial's place among the searched ones of its study, from 0: what the engine is asked by, so that
     tries in between do not change what a search suggests.
     """
 
@@ -76,6 +82,9 @@ class Claim:
     turn: int = 0
     origin: Origin = "search"
     note: str = ""
+    stage: Stage = "whole"
+    epochs: int | None = None
+    told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,7 +94,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as the ledger knows it; ``result`` only when it is complete."""
+    """A trial as the ledger knows it; ``result`` only when it is complete.
+
+    ``attempt``, ``started`` and ``finished`` are its last attempt's; ``None`` before the first, and while it runs.
+    """
 
     id: int
     study: int
@@ -96,8 +108,21 @@ class Trial:
     result: TrialResult | None
     failure: Failure | None
     seconds: float
+    """Of its last attempt."""
     origin: Origin = "search"
     note: str = ""
+    stage: Stage = "whole"
+    epochs: int | None = None
+    """As its engine said."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What its engine keeps with it."""
+    screening: TrialResult | None = None
+    attempt: int | None = None
+    """The last one's id, by which the epoch reports are kept."""
+    sweep: int | None = None
+    """Of the last attempt."""
+    started: datetime | None = None
+    finished: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -161,12 +186,18 @@ class Ledger:
 
     # --- studies -----------------------------------------------------------------------------------------------------
 
-    def open_study(self, key: str, experiment: str, family: str) -> Study:
-        """Return the study with this key, made if it is new."""
-        values = {"key": key, "experiment": experiment, "family": family, "created": now()}
+    def open_study(self, key: str, experiment: str, family: str, ground: Mapping[str, Any] | None = None) -> Study:
+        """Return the study with this key, made if it is new; ``ground`` is what its key is made of."""
+        about = json.dumps(ground or {}, sort_keys=True, default=str)
+        values = {"key": key, "experiment": experiment, "family": family, "ground": about, "created": now()}
         with self._writing() as connection:
             connection.execute(insert_new(connection, studies).values(values))
             return _study(connection.execute(select(studies).where(studies.c.key == key)).one())
+
+    def studies(self, experiment: str, family: str) -> list[Study]:
+        """Return the studies of a family, the newest first: each change of data, folds or code began another."""
+        same = (studies.c.experiment == experiment) & (studies.c.family == family)
+        return [_study(row) for row in self._all(select(studies).where(same).order_by(studies.c.id.desc()))]
 
     def set_space(self, study: int, space: Space) -> None:
         """Keep what is known of a study's space."""
@@ -179,7 +210,12 @@ class Ledger:
         a = attempts.c
         last = select(a.trial, func.max(a.id).label("id")).group_by(a.trial).subquery()
         query = (
-            select(trials, studies.c.family, a.result, a.failure, a.started, a.finished)
+            select(
+                trials,
+                studies.c.family,
+                a.id.label("attempt"),
+                *(a.sweep, a.result, a.failure, a.started, a.finished),
+            )
             .join(studies, studies.c.id == trials.c.study)
             .outerjoin(last, last.c.trial == trials.c.id)
             .outerjoin(attempts, attempts.c.id == last.c.id)
@@ -200,13 +236,35 @@ class Ledger:
         query = select(func.count().label("total")).where(_searched(study))
         return int(self._all(query)[0].total)
 
+    def spent(self, study: int) -> float:
+        """Return the seconds that workers have spent on a study, lost attempts included."""
+        query = (
+            select(attempts.c.started, attempts.c.finished)
+            .join(trials, trials.c.id == attempts.c.trial)
+            .where(trials.c.study == study, attempts.c.finished.is_not(None))
+        )
+        return sum((aware(row.finished) - aware(row.started)).total_seconds() for row in self._all(query))
+
     # --- attempts ----------------------------------------------------------------------------------------------------
 
-    def claim(self, study: Study, sweep: int, total: int) -> Claim | None:
-        """Take a queued trial of the search, or a new one while it has fewer than ``total``; else ``None``."""
+    def claim(self, study: Study, sweep: int, total: int, stage: Stage = "whole") -> Claim | None:
+        """Take a queued trial of the search, or a new one while it has fewer than ``total``; else ``None``.
+
+        A new one begins with ``stage``.
+        """
         with self._writing() as connection:
-            trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total)
+            trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total, stage)
             return None if trial is None else self._attempt(connection, study, trial, sweep)
+
+    def promote(self, study: Study, sweep: int, trial: int) -> Claim | None:
+        """Take a screened trial, to be worked on as a whole; ``None`` if another driver was faster."""
+        with self._writing() as connection:
+            screened = select(trials).where(trials.c.id == trial, trials.c.state == "screened")
+            row = connection.execute(screened.with_for_update(skip_locked=True)).one_or_none()
+            if row is None:
+                return None
+            connection.execute(update(trials).where(trials.c.id == trial).values(stage="promoted"))
+            return replace(self._attempt(connection, study, row, sweep), stage="promoted")
 
     def claim_tried(self, study: Study, sweep: int, values: Values, note: str) -> Claim:
         """Take the trial of these values that an interrupted try left queued, or a new one beside the search's."""
@@ -244,18 +302,28 @@ class Ledger:
             turn=connection.execute(earlier).scalar_one(),
             origin=trial.origin,
             note=trial.note,
+            stage=trial.stage,
+            **_suggestion(trial.suggestion),
         )
 
-    def begin(self, claim: Claim, values: Values, event: TrialStarted) -> None:
-        """Fix a claimed trial's values, and log that it started."""
+    def begin(
+        self,
+        claim: Claim,
+        values: Values,
+        event: TrialStarted,
+        epochs: int | None = None,
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Fix a claimed trial's values, with what the engine said beside, and log that it started."""
+        about = json.dumps({"epochs": epochs, "told": told}) if epochs is not None or told else ""
         with self._writing() as connection:
             self._held(connection, claim)
-            text = json.dumps(values)
-            connection.execute(update(trials).where(trials.c.id == claim.trial).values(values=text))
+            columns = {"values": json.dumps(values), "suggestion": about}
+            connection.execute(update(trials).where(trials.c.id == claim.trial).values(columns))
             event_log.append(connection, event)
 
     def finish(self, claim: Claim, event: TrialFinished) -> None:
-        """End an attempt and its trial with one of the terminal states.
+        """End an attempt and its trial with one of the terminal states, or as screened.
 
         Raises:
             LeaseLost: the attempt is no longer this process's.
@@ -311,11 +379,11 @@ class Ledger:
         query = select(trials).where(among, trials.c.state == "queued").order_by(trials.c.number)
         return connection.execute(query.limit(1).with_for_update(skip_locked=True)).one_or_none()
 
-    def _new_trial(self, connection: Connection, study: int, total: int) -> Row[Any] | None:
+    def _new_trial(self, connection: Connection, study: int, total: int, stage: Stage) -> Row[Any] | None:
         self._lock(connection, study)
         if connection.execute(select(func.count()).where(_searched(study))).scalar_one() >= total:
             return None
-        return self._insert_trial(connection, study, origin="search")
+        return self._insert_trial(connection, study, origin="search", stage=stage)
 
     def _insert_trial(self, connection: Connection, study: int, **columns: str) -> Row[Any]:
         self._lock(connection, study)
@@ -341,7 +409,10 @@ class Ledger:
             "failure": event.failure.model_dump_json() if event.failure else None,
         }
         connection.execute(update(attempts).where(attempts.c.id == event.attempt).values(values))
-        connection.execute(update(trials).where(trials.c.id == event.trial).values(state=trial_state))
+        columns: dict[str, Any] = {"state": trial_state}
+        if event.state == "screened":
+            columns["screening"] = str(values["result"])
+        connection.execute(update(trials).where(trials.c.id == event.trial).values(columns))
         event_log.append(connection, event)
 
     def _lose(self, connection: Connection, attempt: int, failure: Failure | None) -> TrialState:
@@ -431,18 +502,23 @@ def _searched(study: int) -> ColumnElement[bool]:
 
 
 def _ended(state: AttemptState) -> TrialState:
-    if state not in TERMINAL:
-        raise ValueError(f"'{state}' does not end a trial; expected one of {', '.join(TERMINAL)}")
+    if state not in ENDED:
+        raise ValueError(f"'{state}' does not end a trial; expected one of {', '.join(ENDED)}")
     return state
 
 
 def _study(row: Row[Any]) -> Study:
     space = Space.model_validate_json(row.space) if row.space else None
-    return Study(id=row.id, key=row.key, family=row.family, space=space)
+    return Study(id=row.id, key=row.key, family=row.family, space=space, ground=_values(row.ground))
 
 
 def _values(text: str | None) -> Values:
     return json.loads(text) if text else {}
+
+
+def _suggestion(text: str) -> dict[str, Any]:
+    about = json.loads(text) if text else {}
+    return {"epochs": about.get("epochs"), "told": about.get("told") or {}}
 
 
 def _trial(row: Row[Any]) -> Trial:
@@ -459,4 +535,11 @@ def _trial(row: Row[Any]) -> Trial:
         seconds=(aware(row.finished) - aware(row.started)).total_seconds() if row.finished else 0.0,
         origin=row.origin,
         note=row.note,
+        stage=row.stage,
+        screening=TrialResult.model_validate_json(row.screening) if row.screening else None,
+        attempt=row.attempt,
+        sweep=row.sweep,
+        started=aware(row.started) if row.started else None,
+        finished=aware(row.finished) if row.finished else None,
+        **_suggestion(row.suggestion),
     )
