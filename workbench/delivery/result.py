@@ -14,8 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.delivery.files import write_text
+from workbench.delivery.tally import Tally
 from workbench.errors import StoreError
-from workbench.types import BlendResult, Direction, MemberRef, TrialState
+from workbench.types import BlendResult, Direction, FailureCode, MemberRef, TrialState
 
 VERSION = 1
 
@@ -90,7 +91,12 @@ class SweepResult(ResultPart):
     """The blend's members, heaviest first: ``weight``, ``family``, ``number``, ``score`` (out-of-fold), ``score_se``,
     ``values`` (hyperparameters) and ``fit_key`` (its place in the vault). Weights sum to 1."""
     trials: dict[str, dict[TrialState, int]]
-    """Number of trials by family and state."""
+    """Number of trials by family and state: ``complete``, ``pruned`` (stopped as hopeless, without a score),
+    ``screened`` (only a part was evaluated), ``failed``, ``running`` and ``queued`` (left for the next sweep)."""
+    failures: dict[str, dict[FailureCode, int]] = {}
+    """Number of failed trials by family and reason."""
+    promoted: dict[str, int] = {}
+    """Number of trials by family that went on as whole ones after their screening; they are in ``trials`` too."""
     seconds: float
     """Wall time of the sweep, delivery included."""
     seed: int
@@ -106,6 +112,19 @@ class SweepResult(ResultPart):
     """The sweep's MLflow run; ``null`` while the tracking server has not been reached."""
     versions: dict[str, str] = {}
     """Versions of Python and of the libraries that the scores depend on."""
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """What became of the trials, by family."""
+        return tuple(
+            Tally(
+                family=family,
+                states=states,
+                failures=self.failures.get(family, {}),
+                promoted=self.promoted.get(family, 0),
+            )
+            for family, states in self.trials.items()
+        )
 
 
 def write_result(path: Path, result: SweepResult) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from workbench.types import Failure, TrialState
+from workbench.types import Failure, Stage, TrialState
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,10 @@ class LaneProgress:
     failed: int
     running: int
     best: float | None
-    """Best score so far, in the metric's units."""
+    """Best score so far of a whole trial, in the metric's units."""
+    pruned: int = 0
+    screened: int = 0
+    """Ended with a screening, and are not promoted so far."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Progress:
     lanes: tuple[LaneProgress, ...]
     seconds: float
     seconds_left: float | None
+    workers: str = ""
+    """What works on it, such as ``4 workers, 1 core each``."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,15 @@ class TrialNews:
     name: str
     state: TrialState
     score: float | None
+    """Of a screened trial the score of what was evaluated: it compares with other screenings only."""
     score_se: float | None
     seconds: float
     failure: Failure | None
+    message: str = ""
+    """Of a pruned trial: where and why, such as ``split 2, epoch 7: worse than the median``."""
+    stage: Stage = "whole"
+    batch_scale: float = 1.0
+    """Below 1 where memory was short."""
 
 
 class Observer(Protocol):

@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from workbench.types import AttemptState, BlendResult, Direction, Failure, Origin, TrialResult, Value, Values, Verdict
+from workbench.types import (
+    AttemptState,
+    BlendResult,
+    Direction,
+    Failure,
+    Origin,
+    Stage,
+    TrialResult,
+    Value,
+    Values,
+    Verdict,
+)
 
 
 class SweepStarted(Value):
@@ -49,6 +60,12 @@ class TrialStarted(Value):
     origin: Origin = "search"
     note: str = ""
     """What the idea is, in the words of who tried it."""
+    stage: Stage = "whole"
+    """A screening, or the whole trial that follows one, are two attempts of the same trial."""
+    epochs: int | None = None
+    """At most so many epochs or rounds, where an engine of few epochs first said so."""
+    device: str = ""
+    """What the worker owns, such as ``gpu:0``; empty where it is the whole machine."""
 
 
 class TrialFinished(Value):
@@ -64,6 +81,8 @@ class TrialFinished(Value):
     state: AttemptState
     result: TrialResult | None = None
     failure: Failure | None = None
+    message: str = ""
+    """Of a pruned trial: where and why, such as ``split 2, epoch 7: worse than the median``."""
 
 
 class TrialCompared(Value):
