@@ -24,14 +24,31 @@ class HyperParameters:
     ``None`` (as `like_keras_tuner` does); choices may mix types.
     """
 
-    def __init__(self, values: Mapping[str, Scalar] | None = None) -> None:
+    def __init__(self, values: Mapping[str, Scalar] | None = None, *, space: Space | None = None) -> None:
+        """Give ``values``; parameters of ``space`` have the range and default that they have there."""
         self._given: Values = dict(values or {})
+        self._ranges = {} if space is None else {parameter.name: parameter for parameter in space.parameters}
+        self._known_good = False
+        self._written: dict[str, Parameter] = {}
         self._declared: dict[str, Parameter] = {}
         self._used: Values = {}
         self._scopes: list[str] = []
         self._conditions: list[Condition] = []
         self._opened: dict[Condition, None] = {}
         self._none_if_inactive = False
+
+    @classmethod
+    def exactly(cls, values: Mapping[str, Scalar]) -> HyperParameters:
+        """Give values that were checked when they were trained: those of a bundle, whatever the factory's ranges."""
+        hp = cls(values)
+        hp._known_good = True
+        return hp
+
+    def anew(self) -> HyperParameters:
+        """Return a record that gives the same values, in which nothing is declared yet."""
+        other = HyperParameters(self._given)
+        other._ranges, other._known_good = self._ranges, self._known_good
+        return other
 
     # KerasTuner's names: the casing and the long signatures are its.
 
@@ -111,8 +128,11 @@ class HyperParameters:
         """
         parent = self._known(self._full(parent_name))
         several = isinstance(parent_values, Sequence) and not isinstance(parent_values, str)
-        wanted = tuple(ranges.checked(parent, value) for value in (parent_values if several else [parent_values]))
-        self._conditions.append(Condition(parameter=parent.name, values=wanted))
+        written = self._written[parent.name]
+        wanted = tuple(ranges.checked(written, value) for value in (parent_values if several else [parent_values]))
+        # A value that the experiment's narrower range leaves out never holds.
+        possible = tuple(value for value in wanted if ranges.allows(parent, value))
+        self._conditions.append(Condition(parameter=parent.name, values=possible))
         self._opened[self._conditions[-1]] = None
         try:
             yield
@@ -177,17 +197,20 @@ class HyperParameters:
         conditions = tuple(dict.fromkeys(self._conditions))
         if any(condition.parameter == parameter.name for condition in conditions):
             raise FactoryError(f"hyperparameter '{parameter.name}' lies under a condition on itself; rename one")
-        self._record(parameter.model_copy(update={"conditions": conditions}))
+        ranged = self._ranged(parameter)
+        self._record(ranged.model_copy(update={"conditions": conditions}))
+        self._written.setdefault(parameter.name, parameter)
         if not all(self._used.get(c.parameter, _MISSING) in c.values for c in conditions):
             return None if self._none_if_inactive else parameter.default
         if parameter.name not in self._used:
-            given = self._given.get(parameter.name, parameter.default)
-            self._used[parameter.name] = ranges.checked(parameter, given)
+            given = self._given.get(parameter.name, ranged.default)
+            self._used[parameter.name] = given if self._known_good else ranges.checked(ranged, given)
         return self._used[parameter.name]
 
     def copy(self) -> HyperParameters:
         """Return a record of its own with the same values and declarations."""
-        other = HyperParameters(self._given)
+        other = self.anew()
+        other._written = dict(self._written)
         other._declared, other._used, other._opened = dict(self._declared), dict(self._used), dict(self._opened)
         other._none_if_inactive = self._none_if_inactive
         return other
@@ -200,6 +223,18 @@ class HyperParameters:
             yield
         finally:
             self._none_if_inactive = False
+
+    def _ranged(self, written: Parameter) -> Parameter:
+        """Return a parameter with the range that the experiment's configuration gives it, where it gives one."""
+        wanted = self._ranges.get(written.name)
+        if wanted is None:
+            return written
+        if wanted.kind != written.kind:
+            raise FactoryError(
+                f"hyperparameter '{written.name}': the experiment's space has {ranges.describe(wanted)}, but the "
+                f"factory declares {ranges.describe(written)}; a changed range must be of the same kind"
+            )
+        return wanted
 
     def _record(self, new: Parameter) -> None:
         old = self._declared.get(new.name)

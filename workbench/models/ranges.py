@@ -129,6 +129,15 @@ def checked(parameter: Parameter, value: Any) -> Scalar:
     )
 
 
+def allows(parameter: Parameter, value: Any) -> bool:
+    """Say whether the parameter can take ``value``."""
+    try:
+        checked(parameter, value)
+    except FactoryError:
+        return False
+    return True
+
+
 def describe(parameter: Parameter) -> str:
     """Return the parameter's declaration as people read it, such as ``int from 1 to 8``."""
     if parameter.low is None:

@@ -18,8 +18,10 @@ MAX_VALUES = 12
 """Parameters with more values are not tried value by value."""
 
 
-def discover(probe: Callable[[HyperParameters], None], *, limit: int = MAX_PROBES) -> Space:
+def discover(probe: Callable[[HyperParameters], None], *, limit: int = MAX_PROBES, given: Space | None = None) -> Space:
     """Return the space of a factory; ``probe`` builds it once, with the values that it is given.
+
+    Parameters that ``given`` has are searched as it says, instead of as the factory does.
 
     The defaults are probed first, then one value after the other of what may decide which parameters exist: choices,
     booleans, whole numbers of few values (such as a number of layers) and parents of declared conditions. A parameter
@@ -28,7 +30,7 @@ def discover(probe: Callable[[HyperParameters], None], *, limit: int = MAX_PROBE
     Raises:
         FactoryError: a probe raised it (the message names the values), or a parameter's range depends on another one.
     """
-    exploration = _Exploration(probe)
+    exploration = _Exploration(probe, given)
     exploration.visit({}, "")
     while exploration.waiting and len(exploration.visits) < limit:
         _, _, assigned, varied = heapq.heappop(exploration.waiting)
@@ -55,6 +57,7 @@ class _Exploration:
     """The builds so far and those to come."""
 
     probe: Callable[[HyperParameters], None]
+    given: Space | None = None
     visits: list[_Visit] = field(default_factory=list)
     waiting: list[tuple[int, int, Values, str]] = field(default_factory=list)
     """A heap: rank (less is sooner), place in line, values, name of the value that is new."""
@@ -63,7 +66,7 @@ class _Exploration:
     queued: set[tuple[str, Scalar]] = field(default_factory=set)
 
     def visit(self, assigned: Values, varied: str) -> None:
-        hp = HyperParameters(assigned)
+        hp = HyperParameters(assigned, space=self.given)
         try:
             self.probe(hp)
         except FactoryError as error:

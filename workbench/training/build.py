@@ -79,7 +79,8 @@ def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -
         if without_keras and "keras" in sys.modules:
             # Importing Keras may draw random numbers: the first build must not differ from those that follow.
             reseed()
-            answer = call_factory(factory, HyperParameters(hp.values), problem.fresh())
+            hp = hp.anew()
+            answer = call_factory(factory, hp, problem.fresh())
     recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
     _check(recipe.model, family.factory)
     return Built(recipe, dict(hp.used), hp.space)

@@ -41,7 +41,7 @@ def describe(material: Material) -> Description:
     started = time.perf_counter()
     notices = check_features(material)
     trial = _Trial(material)
-    space = discover(trial.probe)
+    space = discover(trial.probe, given=material.job.space)
     return Description(space=space, weights=trial.weights, seconds=time.perf_counter() - started, notices=notices)
 
 

@@ -79,7 +79,8 @@ def _share(end: float | None, splits_left: int) -> float | None:
 
 
 def _built(material: Material, seed: int) -> Built:
-    return build(material.job.family, material.problem, HyperParameters(material.job.values), seed)
+    job = material.job
+    return build(job.family, material.problem, HyperParameters(job.values, space=job.space), seed)
 
 
 def _tell(job: Job, split: Split, report: Report) -> Tell:

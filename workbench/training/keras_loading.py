@@ -53,7 +53,7 @@ def _build(family: FamilyRef, problem: Problem, values: Values, seed: int) -> _P
     from workbench.training.keras_program import make_program
     from workbench.training.keras_state import prepare
 
-    model = build(family, problem, HyperParameters(values), seed).model
+    model = build(family, problem, HyperParameters.exactly(values), seed).model
     row = _one_row(problem)
     prepare(model, (feed(model, row), targets(np.zeros(1), problem)))
     return _Program(model, make_program(model))
