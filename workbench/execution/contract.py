@@ -59,6 +59,16 @@ class Executor(Protocol):
         """How many jobs may run at once."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Say whether a job is under way beside the caller, whose end can be waited for."""
+        ...
+
+    @property
+    def devices(self) -> str:
+        """What works, as people read it: ``4 workers, 1 core each``."""
+        ...
+
     def submit(self, job: Job) -> None:
         """Start a job. At most `capacity` jobs are under way at once."""
         ...

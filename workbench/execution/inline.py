@@ -18,6 +18,8 @@ class InlineExecutor:
     """
 
     capacity = 1
+    busy = False
+    devices = "this process"
 
     def __init__(self, options: ExecutorOptions) -> None:
         """Load the runner into this process."""

@@ -27,6 +27,12 @@ class LocalExecutor:
     """Runs jobs in one worker process, replaced when it dies."""
 
     capacity = 1
+    devices = "1 worker"
+
+    @property
+    def busy(self) -> bool:
+        """Say whether a job is under way."""
+        return self._job is not None
 
     def __init__(self, options: ExecutorOptions) -> None:
         """Start the worker; it loads its libraries while the driver goes on."""

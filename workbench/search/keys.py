@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.types import FamilyRef, MetricRef, TrainingSettings, Value, Values, fingerprint
 
-FORMAT = 4
+FORMAT = 5
 """Of what training computes and the vault keeps; raised when an equal configuration would give another result."""
 
 
@@ -17,19 +17,28 @@ class Ground(Value):
     settings: TrainingSettings
     seed: int
 
-    def _parts(self, family: FamilyRef) -> tuple[object, ...]:
-        metric = self.metric.model_dump(mode="json", exclude={"root"})
-        settings = self.settings.model_dump(mode="json", exclude={"threads"})
-        features = family.features.code if family.features else ""
-        return (
-            *(FORMAT, self.data_key, self.plan_key, metric, settings, self.seed),
-            *(family.code, family.preparation, features),
-        )
+    def parts(self, family: FamilyRef) -> dict[str, object]:
+        """Return what a study's key is made of, by the names under which people know it."""
+        return {
+            "training data": self.data_key,
+            "folds": self.plan_key,
+            "metric": self.metric.model_dump(mode="json", exclude={"root"}),
+            "training settings": self.settings.model_dump(mode="json", exclude={"threads"}),
+            "seed": self.seed,
+            "code": family.code,
+            "preparation": family.preparation,
+            "feature set": family.features.code if family.features else "",
+            "format of fits": FORMAT,
+        }
 
     def study_key(self, experiment: str, family: FamilyRef) -> str:
         """Return the key of a family's study: editing one factory, or the data, begins a new one."""
-        return fingerprint("study", experiment, family.name, *self._parts(family))
+        return fingerprint("study", experiment, family.name, self.parts(family))
 
-    def fit_key(self, family: FamilyRef, values: Values) -> str:
-        """Return the key of a fit: equal configurations have equal keys, whoever suggested them."""
-        return fingerprint("fit", *self._parts(family), values)
+    def fit_key(self, family: FamilyRef, values: Values, epochs: int | None = None) -> str:
+        """Return the key of a fit: equal configurations have equal keys, whoever suggested them.
+
+        ``epochs`` are those that an engine allows it, if it does.
+        """
+        limit = () if epochs is None else (epochs,)
+        return fingerprint("fit", self.parts(family), values, *limit)

@@ -1,17 +1,41 @@
-"""A family's side of a search: its study, its engine, and what it has cost."""
+"""A family's side of a search: its study, its engine and pruner, and what it has cost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from workbench.search.engine import Engine, Outcome, Suggestion
+from workbench.search.history import Ended, History
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
-from workbench.store.ledger import TERMINAL, Claim, Ledger, Study, Trial
-from workbench.types import Direction, Job, Space, TrialState, Values, as_loss, better
+from workbench.search.pruning import NoPruner, Pruner
+from workbench.store.event_log import Report
+from workbench.store.ledger import ENDED, Claim, Ledger, Study, Trial
+from workbench.types import Direction, Job, Screen, Space, Stage, TrialResult, TrialState, Values, as_loss, better
 
 FAILURES_ALLOWED = 3
 """After so many failed trials in a row a family stops; the sweep goes on without it."""
+
+CURVES_KEPT = 300
+"""So many of a study's last trials are told to the pruner when a search goes on."""
+
+HUNG = (3, 20.0, 600.0)
+"""Once so many trials are complete, one has hung that takes so many times the longest, and at least so many seconds."""
+
+Reports = Callable[[int], Sequence[Report]]
+"""Takes an attempt's id and returns its epoch reports."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Cheap partial trials first."""
+
+    part: Screen
+    promote: int
+    """So many of the best become whole trials."""
 
 
 @dataclass
@@ -26,21 +50,45 @@ class Lane:
     """A fit job of this family that lacks its values."""
     total: int
     direction: Direction
+    objectives: tuple[str, ...] = ("score",)
+    """Fields of a result that the engine is told."""
+    pruner: Pruner = field(default_factory=NoPruner)
+    screening: Screening | None = None
+    screening_pruner: Pruner = field(default_factory=NoPruner)
+    """Screenings are judged apart: their curves are of fewer rows."""
+    enqueued: list[Values] = field(default_factory=list)
+    """Tried before the engine is asked, unless they were already."""
+    seconds_allowed: float | None = None
+    """Of workers, for the study in all."""
+    trial_seconds: float | None = None
+    """A trial that takes longer has hung; ``None`` judges by those before."""
     claimed: int = 0
     exhausted: bool = False
+    waiting: bool = False
+    """Its engine has nothing to try until a trial has ended."""
     failed_in_a_row: int = 0
     best: float | None = None
     seconds: float = 0.0
     """Spent by this driver."""
+    spent: float = 0.0
+    """Spent before, by anyone."""
+    running: int = 0
     states: dict[TrialState, int] = field(default_factory=dict)
-    durations: list[float] = field(default_factory=list)
+    durations: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    """Seconds of trials that ended well: of screenings under ``True``, of whole ones under ``False``."""
     unfinished: list[tuple[Values, float]] = field(default_factory=list)
     """Configurations that a deadline of earlier runs ended early, best first, and the seconds that each had."""
+    history: History = field(default_factory=History)
+    _screened: dict[int, float] = field(default_factory=dict)
+    """Trials that may be promoted, by id, with their screening's score."""
+    _promoted: int = 0
+    _seen: set[int] = field(default_factory=set)
+    """Ids of the trials that the engine knows, or will be told."""
 
     def __post_init__(self) -> None:
-        """A family without anything to search has one trial."""
+        """A family without anything to search has one trial, which is not screened."""
         if not self.space.searched:
-            self.total = 1
+            self.total, self.screening = 1, None
 
     @property
     def name(self) -> str:
@@ -49,8 +97,14 @@ class Lane:
 
     @property
     def open(self) -> bool:
-        """Say whether more trials may be claimed."""
-        return not self.exhausted and self.failed_in_a_row < FAILURES_ALLOWED
+        """Say whether more trials may be claimed now."""
+        left = self.seconds_allowed is None or self.spent + self.seconds < self.seconds_allowed
+        return left and not self.exhausted and not self.waiting and not self.failing
+
+    @property
+    def failing(self) -> bool:
+        """Say whether its last trials failed, so that it is left out."""
+        return self.failed_in_a_row >= FAILURES_ALLOWED
 
     @property
     def share(self) -> float:
@@ -60,91 +114,213 @@ class Lane:
     @property
     def mean_seconds(self) -> float | None:
         """What a trial takes on average, ``None`` before the first."""
-        return sum(self.durations) / len(self.durations) if self.durations else None
+        known = self.durations[self.screening is not None and self.claimed < self.total] or self.durations[False]
+        return sum(known) / len(known) if known else None
 
     @property
     def done(self) -> int:
         """How many trials have ended."""
-        return sum(self.states.get(state, 0) for state in TERMINAL)
+        return sum(self.states.get(state, 0) for state in ENDED)
 
-    def restore(self, trials: list[Trial], *, forgive: bool = False) -> None:
-        """Tell the engine what the ledger knows, in the order of the numbers.
+    def limit(self, stage: Stage) -> float | None:
+        """Return after how many seconds a running trial has hung; ``None`` while nobody can say."""
+        if self.trial_seconds is not None:
+            return self.trial_seconds
+        known = self.durations[stage == "screen"]
+        enough, factor, least = HUNG
+        return max(least, factor * max(known)) if len(known) >= enough else None
 
-        It learns from what people tried too; that counts neither for the budget nor as the search's failure. A family
-        whose last trials failed stays closed, so that it does not burn its budget night by night; ``forgive`` opens it
-        again.
+    # --- what was ----------------------------------------------------------------------------------------------------
+
+    def restore(self, trials: Sequence[Trial], reports: Reports = lambda _: (), *, forgive: bool = False) -> None:
+        """Tell the engine and the pruner what the ledger knows, in the order of the numbers.
+
+        The engine learns from what people tried too; that counts neither for the budget nor as the search's failure. A
+        family whose last trials failed stays closed, so that it does not burn its budget night by night; ``forgive``
+        opens it again.
         """
         searched = [trial.id for trial in trials if trial.origin == "search"]
         turns = {trial: turn for turn, trial in enumerate(searched)}
+        recent = {trial.id for trial in [t for t in trials if t.state in ENDED][-CURVES_KEPT:]}
         for trial in trials:
-            if trial.state not in TERMINAL:
+            if trial.id in self._seen:
                 continue
-            score = trial.result.score if trial.result else None
-            if trial.origin == "search":
-                self.claimed += 1
-                self.record(turns[trial.id], trial.values, trial.state, score, trial.seconds)
-            else:
-                self._learn(~trial.number, trial.values, score)
+            if trial.state in ENDED:
+                curves = reports if trial.id in recent or trial.state == "pruned" else lambda _: ()
+                self._restore(trial, turns.get(trial.id, ~trial.number), curves)
+            elif trial.values:
+                self.history.begin(trial.values)
         self._find_unfinished(trials)
         if forgive:
             self.failed_in_a_row = 0
 
-    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
-        """Take the right to work on the family's next trial; ``None`` if there is none left."""
-        return ledger.claim(self.study, sweep, self.total)
+    def _restore(self, trial: Trial, turn: int, reports: Reports) -> None:
+        self._seen.add(trial.id)
+        curve = reports(trial.attempt) if trial.attempt is not None else ()
+        pruner = self.pruner_of(trial.stage)
+        for report in curve:
+            pruner.report(turn, report.split, report.epoch, report.value)
+        suggestion = Suggestion(trial.values, trial.epochs, trial.told)
+        state = trial.state
+        if state == "queued" or state == "running":
+            raise ValueError(f"{trial.name} is {state}: only what has ended can be told")
+        if trial.screening is not None:
+            self._learn(turn, suggestion, "screen", Ended("screened", trial.screening), curve)
+            if state == "screened":
+                self._screened[trial.id] = trial.screening.score
+        self._promoted += trial.stage == "promoted"
+        ended = Ended(state, trial.result if state != "screened" else trial.screening, trial.failure)
+        if trial.origin == "search":
+            self.claimed += 1
+            self._count(ended, trial.stage, trial.seconds)
+        if trial.screening is None or state != "screened":
+            self._learn(turn, suggestion, trial.stage, ended, curve)
 
-    def _find_unfinished(self, trials: list[Trial]) -> None:
+    def learn_of_others(self, ledger: Ledger) -> None:
+        """Tell the engine what other drivers of the same study have found meanwhile."""
+        before = self.failed_in_a_row
+        self.restore(ledger.trials(self.study.id), ledger.reports)
+        self.failed_in_a_row = before
+
+    def _find_unfinished(self, trials: Sequence[Trial]) -> None:
         results = [(trial, trial.result) for trial in trials if trial.result is not None]
         whole = [trial.values for trial, result in results if not result.truncated]
         early = [(trial, result) for trial, result in results if result.truncated and trial.values not in whole]
         early.sort(key=lambda pair: as_loss(self.direction, pair[1].score))
+        self.unfinished = []
         for trial, _ in early:
             if all(trial.values != values for values, _ in self.unfinished):
                 self.unfinished.append((trial.values, trial.seconds))
 
-    def values(self, claim: Claim, seconds: float | None = None) -> Values:
+    # --- what is next ------------------------------------------------------------------------------------------------
+
+    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
+        """Take the right to work on the family's next trial; ``None`` if there is none left, or none now."""
+        claim = ledger.claim(self.study, sweep, self.total, "screen" if self.screening else "whole")
+        return claim or self._promote(ledger, sweep)
+
+    def _promote(self, ledger: Ledger, sweep: int) -> Claim | None:
+        """Take the best screened trial, once all are screened."""
+        if self.screening is None or self.running:
+            return None
+        ranked = sorted(self._screened, key=lambda trial: (as_loss(self.direction, self._screened[trial]), trial))
+        for trial in ranked[: max(0, self.screening.promote - self._promoted)]:
+            del self._screened[trial]
+            claim = ledger.promote(self.study, sweep, trial)
+            if claim is not None:
+                self._promoted += 1
+                return claim
+        return None
+
+    def suggest(self, claim: Claim, seconds: float | None = None) -> Suggestion | None:
         """Return what to try with so many ``seconds`` of training (``None``: as long as it takes).
 
-        That is what a lost attempt tried; the factory's defaults first; what ended early and now has more than twice as
-        long, from the best on; then what the engine says.
+        That is what a lost attempt tried; the factory's defaults first; what was enqueued; what ended early and now has
+        more than twice as long, from the best on; then what the engine says, ``None`` if it has nothing now.
         """
         if claim.values is not None:
-            return claim.values
+            return Suggestion(claim.values, claim.epochs, claim.told)
         if claim.turn == 0 or not self.space.searched:
-            return self.space.defaults()
+            return Suggestion(self.space.defaults())
+        while self.enqueued:
+            values = self.enqueued.pop(0)
+            if not self.history.tried(values):
+                return Suggestion(values)
         if self.unfinished and (seconds is None or seconds > 2.0 * self.unfinished[0][1]):
-            return self.unfinished.pop(0)[0]
-        suggestion = self.engine.ask(claim.turn, self.space)
-        return suggestion.values if suggestion else self.space.defaults()
+            return Suggestion(self.unfinished.pop(0)[0])
+        return self.engine.ask(claim.turn, self.space)
 
-    def job(self, claim: Claim, values: Values, seconds: float | None = None) -> Job:
+    def job(self, claim: Claim, suggestion: Suggestion, seconds: float | None = None) -> Job:
         """Return the claimed trial as a job, with the time that it has."""
-        key = self.ground.fit_key(self.template.family, values)
-        told = {"job_id": str(claim.attempt), "values": values, "fit_key": key, "seconds": seconds}
+        values, epochs = suggestion.values, suggestion.epochs
+        told = {
+            "job_id": str(claim.attempt),
+            "values": values,
+            "epochs": epochs,
+            "fit_key": self.ground.fit_key(self.template.family, values, epochs),
+            "seconds": seconds,
+            "screen": self.screening.part if self.screening and claim.stage == "screen" else None,
+        }
         return self.template.model_copy(update=told)
 
-    def record(self, turn: int, values: Values, state: TrialState, score: float | None, seconds: float) -> None:
-        """Take note of a trial of the search that has ended; ``turn`` is its place among those."""
-        self._learn(turn, values, score if state == "complete" else None)
-        self.states[state] = self.states.get(state, 0) + 1
-        self.failed_in_a_row = self.failed_in_a_row + 1 if state == "failed" else 0
-        if state == "complete":
-            self.durations.append(seconds)
+    def pruner_of(self, stage: Stage) -> Pruner:
+        """Return who judges trials of a stage."""
+        return self.screening_pruner if stage == "screen" else self.pruner
 
-    def _learn(self, turn: int, values: Values, score: float | None) -> None:
-        ended = (
-            Outcome(Suggestion(values), "failed")
-            if score is None
-            else Outcome(Suggestion(values), "complete", (score,))
-        )
-        self.engine.tell(turn, ended, self.space)
+    # --- what became of it -------------------------------------------------------------------------------------------
+
+    def begin(self, claim: Claim, suggestion: Suggestion) -> None:
+        """Take note of a trial that begins."""
+        self._seen.add(claim.trial)
+        self.history.begin(suggestion.values)
+        self.claimed += claim.stage != "promoted"
+        self.running += 1
+
+    def requeue(self, claim: Claim) -> None:
+        """Take note of a running trial that is queued again."""
+        self.claimed -= claim.stage != "promoted"
+        self.running -= 1
+        self.exhausted = self.waiting = False
+        self._seen.discard(claim.trial)
+        self.pruner_of(claim.stage).forget(claim.turn)
+
+    def end(
+        self, claim: Claim, suggestion: Suggestion, ended: Ended, seconds: float, curve: Sequence[Report] = ()
+    ) -> None:
+        """Take note of a running trial of the search that has ended."""
+        self.running -= 1
+        self.waiting = False
+        self.seconds += seconds
+        if claim.stage == "promoted":
+            self.states["screened"] = max(0, self.states.get("screened", 0) - 1)
+        if ended.state == "screened" and ended.result is not None:
+            self._screened[claim.trial] = ended.result.score
+        self._count(ended, claim.stage, seconds)
+        self._learn(claim.turn, suggestion, claim.stage, ended, curve)
+
+    def _count(self, ended: Ended, stage: Stage, seconds: float) -> None:
+        self.states[ended.state] = self.states.get(ended.state, 0) + 1
+        self.failed_in_a_row = self.failed_in_a_row + 1 if ended.state == "failed" else 0
+        if ended.result is not None and not ended.result.cached:
+            self.durations[stage == "screen"].append(seconds)
+
+    def _learn(
+        self, turn: int, suggestion: Suggestion, stage: Stage, ended: Ended, curve: Sequence[Report] = ()
+    ) -> None:
+        """Tell engine and pruner; of a screened search the engine learns from the screenings alone."""
+        self.history.end(suggestion.values, suggestion.epochs, ended, screened=stage == "screen")
+        self.pruner_of(stage).end(turn, "complete" if ended.state == "screened" else ended.state)
+        if stage != "promoted":
+            self.engine.tell(turn, self._outcome(suggestion, ended, curve), self.space)
+        score = ended.result.score if ended.result and ended.state == "complete" else None
         if score is not None and (self.best is None or better(self.direction, score, self.best)):
             self.best = score
 
-    def progress(self, running: int) -> LaneProgress:
+    def _outcome(self, suggestion: Suggestion, ended: Ended, curve: Sequence[Report]) -> Outcome:
+        if ended.result is not None:
+            return Outcome(suggestion, "complete", tuple(_objective(ended.result, name) for name in self.objectives))
+        if ended.state == "pruned" and curve:
+            last = {report.split: report.value for report in curve}
+            return Outcome(suggestion, "pruned", steps=len(curve), last=float(np.mean(list(last.values()))))
+        return Outcome(suggestion, "pruned" if ended.state == "pruned" else "failed")
+
+    def progress(self) -> LaneProgress:
         """Return how far this family is."""
-        failed = self.states.get("failed", 0)
-        return LaneProgress(self.name, self.done, self.total, failed, running, self.best)
+        counts = {state: self.states.get(state, 0) for state in ENDED}
+        return LaneProgress(
+            family=self.name,
+            done=self.done,
+            total=self.total,
+            failed=counts["failed"],
+            running=self.running,
+            best=self.best,
+            pruned=counts["pruned"],
+            screened=counts["screened"],
+        )
+
+
+def _objective(result: TrialResult, name: str) -> float:
+    return float(getattr(result, name))
 
 
 @dataclass

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from workbench.errors import LeaseLost, StoreError
@@ -321,6 +321,18 @@ class Ledger:
             columns = {"values": json.dumps(values), "suggestion": about}
             connection.execute(update(trials).where(trials.c.id == claim.trial).values(columns))
             event_log.append(connection, event)
+
+    def withdraw(self, claim: Claim) -> None:
+        """Give a claim back that was never begun, as its engine has nothing to try: as if it had not been made."""
+        last = select(func.max(trials.c.number)).where(trials.c.study == claim.study.id)
+        with self._writing() as connection:
+            self._held(connection, claim)
+            self._lock(connection, claim.study.id)
+            connection.execute(delete(attempts).where(attempts.c.id == claim.attempt))
+            if claim.values is None and connection.execute(last).scalar_one() == claim.number:
+                connection.execute(delete(trials).where(trials.c.id == claim.trial))
+            else:
+                connection.execute(update(trials).where(trials.c.id == claim.trial).values(state="queued"))
 
     def finish(self, claim: Claim, event: TrialFinished) -> None:
         """End an attempt and its trial with one of the terminal states, or as screened.
