@@ -1,12 +1,20 @@
-"""Ending hopeless trials early: within a split by its curve, between splits by a paired comparison."""
+"""Ending hopeless trials early: within a split by its curve, between splits by a paired comparison.
+
+`make_pruner` reads a name and options; how the judging goes is told in `workbench.search.fold_pruning`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from workbench.errors import ConfigError, nearest
 from workbench.types import Direction
+
+Ended = Literal["complete", "pruned", "failed"]
+
+NAMES = ("none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "wilcoxon")
 
 
 @dataclass(frozen=True)
@@ -21,21 +29,30 @@ class PrunerOptions:
 
 
 class Pruner(Protocol):
-    """Judges running trials of one study by what they report. Numbers are those of the engine."""
+    """Judges running trials of one study by what they report. Numbers are those of the engine.
+
+    What a trial is told depends on what was reported and restored before, not on when: a resumed search, whose trials
+    are restored by rising numbers, judges as one that was not interrupted and had one worker.
+    """
 
     def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> bool:
         """Take a split's watched value after an epoch (1-based); return whether the trial should end.
 
-        ``together`` splits train at once: they are judged by their mean, when all have reported the epoch.
+        ``together`` splits train at once: they are judged by their mean, when all have reported the epoch. A value that
+        is not finite is no reason to prune, and is left out.
         """
         ...
 
-    def end(self, number: int, state: Literal["complete", "pruned", "failed"]) -> None:
-        """Take note that the trial has ended; complete ones are what others are compared with."""
+    def end(self, number: int, state: Ended) -> None:
+        """Take note that the trial has ended; complete ones are what others are compared with, failed ones nothing."""
         ...
 
     def forget(self, number: int) -> None:
         """Drop what an attempt reported: the trial begins anew."""
+        ...
+
+    def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
+        """Take a trial that ended in an earlier run: its (split, epoch, value) in their order, without judging them."""
         ...
 
 
@@ -46,17 +63,29 @@ class NoPruner:
         """Go on."""
         return False
 
-    def end(self, number: int, state: Literal["complete", "pruned", "failed"]) -> None:
+    def end(self, number: int, state: Ended) -> None:
         """Ignore it."""
 
     def forget(self, number: int) -> None:
         """Ignore it."""
 
+    def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
+        """Ignore it."""
 
-def make_pruner(options: PrunerOptions) -> Pruner:  # noqa: ARG001 - until there are others
+
+def make_pruner(options: PrunerOptions) -> Pruner:
     """Return the pruner of that name.
 
     Raises:
-        ConfigError: there is none, or it has no such option.
+        ConfigError: there is none, or it has no such option, or the option has no such value.
     """
-    return NoPruner()
+    if options.name not in NAMES:
+        told = f"search.pruner: there is no pruner '{options.name}'; there are {', '.join(NAMES)}."
+        raise ConfigError(told + nearest(options.name, NAMES))
+    if options.name == "none":
+        if options.options:
+            raise ConfigError(f"search.pruner: the pruner none has no options, got {', '.join(options.options)}")
+        return NoPruner()
+    from workbench.search.fold_pruning import FoldPruner  # Optuna takes a moment to import.
+
+    return FoldPruner(options)
