@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -13,13 +14,17 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from workbench.delivery.leaderboard import read_csv, render
+from workbench.delivery.leaderboard import batch_note, read_csv, render
 from workbench.delivery.result import SweepResult
+from workbench.delivery.tally import Tally, tally
 from workbench.durations import format_duration
 from workbench.evaluation import Comparison
 from workbench.search.progress import LaneProgress, Progress, TrialNews
 
 BAR_WIDTH = 24
+NARROW_BAR_WIDTH = 10
+WIDE = 100
+"""Columns of a terminal from which on the bars are wide."""
 BAR_HALF = 8
 """Cells on either side of a difference's middle."""
 SHOWN_SPLITS = 20
@@ -54,17 +59,19 @@ class TerminalObserver:
             self._console.print(Text(f"{text} …"))
 
     def progress(self, progress: Progress) -> None:
-        """Show the families' bars."""
+        """Show the families' bars; where there is no live table, what works on them, once."""
+        before = "" if self._progress is None else self._progress.workers
+        if progress.workers != before and not self._console.is_terminal:
+            self._console.print(Text(progress.workers))
         self._progress = progress
 
     def trial(self, news: TrialNews) -> None:
         """Print a line where there is no live table, and whatever failed."""
-        took = format_duration(news.seconds)
-        if news.failure is not None:
-            self._console.print(Text(f"{news.name} failed ({news.failure.code}): {news.failure.message}", style="red"))
+        if news.state == "failed":
+            self._console.print(Text(_trial_line(news), style="red"), soft_wrap=True)
         elif not self._console.is_terminal:
-            score = "" if news.score is None else f" {news.score:.5g}"
-            self._console.print(Text(f"{news.name} {news.state}{score} ({took}){self._left()}"))
+            took = format_duration(news.seconds)
+            self._console.print(Text(f"{_trial_line(news)} ({took}){self._left()}"), soft_wrap=True)
 
     def notice(self, text: str) -> None:
         """Print a line that stays."""
@@ -76,22 +83,48 @@ class TerminalObserver:
         return f", about {format_duration(self._progress.seconds_left)} left"
 
     def _render(self) -> RenderableType:
-        self._spinner.update(text=Text(f"{self._phase} …"))
-        if self._progress is None or self._phase != "searching":
+        searching = self._progress is not None and self._phase == "searching"
+        workers = self._progress.workers if self._progress is not None and searching else ""
+        self._spinner.update(text=Text.assemble(f"{self._phase} …", (f" {workers}", "dim")))
+        if self._progress is None or not searching:
             return self._spinner
+        bar = BAR_WIDTH if self._console.width >= WIDE else NARROW_BAR_WIDTH
         table = Table.grid(padding=(0, 2))
         for lane in self._progress.lanes:
-            table.add_row(*_lane_cells(lane))
+            table.add_row(*_lane_cells(lane, bar))
         clock = f"{format_duration(self._progress.seconds)} elapsed{self._left()}"
         return Group(self._spinner, table, Text(clock, style="dim"))
 
 
-def _lane_cells(lane: LaneProgress) -> tuple[RenderableType, ...]:
+def _lane_cells(lane: LaneProgress, width: int) -> tuple[RenderableType, ...]:
     best = "" if lane.best is None else f"best {lane.best:.5g}"
-    failed = Text(f"{lane.failed} failed", style="red") if lane.failed else Text("")
-    running = Text("running" if lane.running else "", style="green")
-    bar = ProgressBar(total=lane.total, completed=lane.done, width=BAR_WIDTH)
-    return Text(lane.family), bar, Text(f"{lane.done}/{lane.total}"), Text(best), running, failed
+    counts = [
+        ("running" if lane.running == 1 else f"{lane.running} running", lane.running, "green"),
+        (f"{lane.pruned} pruned", lane.pruned, "yellow"),
+        (f"{lane.screened} screened", lane.screened, "cyan"),
+        (f"{lane.failed} failed", lane.failed, "red"),
+    ]
+    shown = [Text(text, style=style) for text, number, style in counts if number]
+    bar = ProgressBar(total=lane.total, completed=lane.done, width=width)
+    done = Text(f"{lane.done}/{lane.total}", no_wrap=True)
+    return Text(lane.family), bar, done, Text(best, no_wrap=True), Text(", ").join(shown)
+
+
+def _trial_line(news: TrialNews) -> str:
+    """Return what became of a trial: its score, or why it has none."""
+    if news.failure is not None:
+        return f"{news.name} failed ({news.failure.code}): {_first_line(news.failure.message)}"
+    score = "" if news.score is None else f" {news.score:.5g}"
+    if news.state == "screened":
+        return f"{news.name} screened:{score} on its part of the rows"
+    reason = f": {_first_line(news.message)}" if news.message else ""
+    promoted = ", promoted" if news.stage == "promoted" else ""
+    batch = f", {batch_note(news.batch_scale)}" if news.batch_scale < 1.0 else ""
+    return f"{news.name} {news.state}{score}{reason}{promoted}{batch}"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def show_result(console: Console, result: SweepResult, folder: Path) -> None:
@@ -100,6 +133,7 @@ def show_result(console: Console, result: SweepResult, folder: Path) -> None:
     if paths.leaderboard is not None and paths.leaderboard.is_file():
         rows = read_csv(paths.leaderboard)
         console.print(render(rows, title=result.title, metric=result.metric, direction=result.direction))
+    show_tallies(console, result.tallies)
     places = {
         "submission": paths.submission,
         "model": paths.model,
@@ -115,6 +149,13 @@ def show_result(console: Console, result: SweepResult, folder: Path) -> None:
             style="dim",
         )
     )
+
+
+def show_tallies(console: Console, tallies: Iterable[Tally]) -> None:
+    """Print what became of each family's trials, a line each."""
+    lines = tally(tallies)
+    if lines:
+        console.print(Text("\n".join(("", *lines, ""))), soft_wrap=True)
 
 
 def show_comparison(console: Console, comparison: Comparison) -> None:

@@ -21,11 +21,13 @@ Rank = Callable[[float], float]
 
 
 class Entry(NamedTuple):
-    """A complete trial."""
+    """A trial with a result."""
 
     family: str
     number: int
     result: TrialResult
+    promoted: bool = False
+    """It was screened before."""
 
 
 class Row(Value):
@@ -59,9 +61,10 @@ def leaderboard(
 ) -> tuple[Row, ...]:
     """Return the blend, its members and the ``per_family`` best trials of each family, best first.
 
-    A model that does not beat the best `dummy` trial is noted as below base. Equal scores are ordered by name.
+    A model that does not beat the best `dummy` trial is noted as below base. Equal scores are ordered by name. Screened
+    trials have no place: their scores are of a part of the rows.
     """
-    entries = [Entry(*trial) for trial in trials]
+    entries = [entry for entry in (Entry(*trial) for trial in trials) if not entry.result.screened]
     rank = partial(as_loss, direction)
     base = min((e.result.score for e in entries if e.family == BASE_FAMILY), key=rank, default=None)
     weights = {(m.family, m.number): m.weight for m in blend.members} if blend is not None else {}
@@ -147,9 +150,12 @@ def _note(family: str, score: float, base: float | None, rank: Rank) -> str:
 
 def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
     result = entry.result
-    notes = [note] if note else []
-    if result.truncated:
-        notes.append("ended early")
+    notes = {
+        note: bool(note),
+        "promoted": entry.promoted,
+        "ended early": result.truncated,
+        batch_note(result.batch_scale): result.batch_scale < 1.0,
+    }
     return Row(
         place=0,
         name=trial_name(entry.family, entry.number),
@@ -158,8 +164,13 @@ def _trial_row(entry: Entry, weight: float | None, note: str) -> Row:
         score_se=result.score_se,
         weight=weight,
         fit_s=result.fit_s,
-        note=", ".join(notes),
+        note=", ".join(text for text, applies in notes.items() if applies),
     )
+
+
+def batch_note(scale: float) -> str:
+    """Say what became of the batch size where memory was short: the score is not that of the values alone."""
+    return "half batch" if scale == 0.5 else f"batch x {scale:g}"
 
 
 def _blend_row(blend: BlendResult, note: str) -> Row:

@@ -53,9 +53,11 @@ def _count(family: str, trials: list[Trial]) -> Tally:
 def _line(family: Tally) -> str:
     total = sum(family.states.values())
     parts = [_part(family, state, family.states[state]) for state in ORDER if family.states.get(state)]
+    if parts == [f"{total} complete"]:
+        parts = ["all complete" if total > 1 else "complete"]
     parts += [f"promoted {family.promoted}"] if family.promoted else []
-    counted = f"{total} trial{'' if total == 1 else 's'}"
-    return f"{family.family}: {counted}: {', '.join(parts)}" if parts else f"{family.family}: {counted}"
+    counted = f"{family.family}: {total} trial{'' if total == 1 else 's'}"
+    return f"{counted}: {', '.join(parts)}" if parts else counted
 
 
 def _part(family: Tally, state: TrialState, count: int) -> str:

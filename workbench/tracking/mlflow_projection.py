@@ -25,7 +25,6 @@ from workbench.store.events import (
     TrialFinished,
     TrialStarted,
 )
-from workbench.tracking.curves import Curve, curves
 from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_runs import Runs
 from workbench.tracking.mlflow_store import experiment_id, open_client
@@ -34,10 +33,11 @@ from workbench.tracking.positions import mlflow_name
 from workbench.tracking.projection import Journal, Sweeps
 from workbench.tracking.receipt import Receipt, write_receipt
 from workbench.tracking.registration import register, registered_name
-from workbench.types import TrialResult, better, trial_name
+from workbench.tracking.trial_data import charts, finished_tags, sortable, started_tags
+from workbench.types import better, trial_name
 
 SWEEP_STATUS = {"complete": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
-TRIAL_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+TRIAL_STATUS = {"complete": "FINISHED", "screened": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
 class MlflowProjection:
@@ -116,14 +116,7 @@ class MlflowProjection:
         known = 0 if run is None else _attempt(run)
         if known > event.attempt:
             return
-        tags = _trial_tags(sweep, event) | {
-            "wb.attempt": str(event.attempt),
-            "wb.code": event.code,
-            "wb.values": json.dumps(event.values),
-            "wb.origin": event.origin,
-        }
-        if event.features:
-            tags["wb.features"] = event.features
+        tags = _trial_tags(sweep, event) | started_tags(event)
         if known < event.attempt:
             tags["wb.state"] = "running"
             if run is not None:
@@ -168,28 +161,22 @@ class MlflowProjection:
         if _attempt(run) > event.attempt:
             return
         self._write_outcome(run, at, event, sweep.monitor)
-        if event.result is not None:
+        if event.result is not None and event.state == "complete":
             self._improve(sweep, parent, event.result.score, position, at)
         self._runs.close(run, TRIAL_STATUS[event.state], at)
 
     def _write_outcome(self, run: Run, at: datetime, event: TrialFinished, monitor: str) -> None:
         result, failure = event.result, event.failure
         values = result.values if result else json.loads(run.data.tags.get("wb.values", "{}"))
-        tags: dict[str, str] = {"wb.state": event.state}
-        if failure:
-            tags |= {"wb.failure": failure.code, "wb.message": failure.message}
-            if failure.traceback and run.info.lifecycle_stage != "deleted":
-                self._client.log_text(run.info.run_id, failure.traceback, "traceback.txt")
-        if result:
-            tags |= {"wb.fit": result.fit_key, "wb.cached": str(result.cached).lower()}
-            tags |= {"wb.truncated": "true"} if result.truncated else {}
+        if failure and failure.traceback and run.info.lifecycle_stage != "deleted":
+            self._client.log_text(run.info.run_id, failure.traceback, "traceback.txt")
         self._runs.write(
             run,
             at=at,
-            metrics=_sortable(result) if result else {},
-            curves=_charts(result) | curves(self._journal.reports(event.attempt), f"curve/val_{monitor}", "curve/loss"),
+            metrics=sortable(event),
+            curves=charts(event, self._journal.reports(event.attempt), monitor),
             params=param_names(event.family, values),
-            tags=tags,
+            tags=finished_tags(event),
         )
 
     # --- blends and models -------------------------------------------------------------------------------------------
@@ -279,17 +266,3 @@ def _origin(sweep: SweepStarted) -> dict[str, str]:
 def _trial_tags(sweep: SweepStarted, event: TrialStarted | TrialFinished) -> dict[str, str]:
     trial = {"wb.family": without_features(event.family), "wb.trial": trial_name(event.family, event.number)}
     return {"wb.kind": "trial", "wb.sweep": _number(event.sweep), **trial, **_origin(sweep)}
-
-
-def _sortable(result: TrialResult) -> dict[str, float]:
-    """Return the metrics by which people sort: no slash in their names."""
-    found = {name: float(getattr(result, name)) for name in ("score", "score_se", "fit_s", "predict_s", "peak_mb")}
-    if result.weights:
-        found["weights"] = float(result.weights)
-    if result.best_epochs:
-        found["best_epoch"] = math.fsum(result.best_epochs) / len(result.best_epochs)
-    return found
-
-
-def _charts(result: TrialResult | None) -> dict[str, Curve]:
-    return {f"split/{index}": [(0, score)] for index, score in enumerate(result.scores)} if result else {}

@@ -42,23 +42,29 @@ class TensorBoardProjection:
         self._root.mkdir(parents=True, exist_ok=True)
 
     def apply(self, position: int, at: datetime, event: Event) -> None:  # noqa: ARG002 - the contract's signature
-        """Write the folder of a trial that ended. A folder that is there for this attempt is left as it is."""
+        """Write the folder of a trial that ended. A folder of this attempt, or of a later one, is left as it is."""
         if not isinstance(event, TrialFinished) or event.state == "lost":
             return
         sweep = self._sweeps[event.sweep]
         folder = self._root / f"{event.sweep:04d}" / _safe(trial_name(event.family, event.number))
         file = f"events.out.tfevents.{int(at.timestamp()):010d}.workbench.{event.attempt}"
-        if (folder / file).is_file():
+        if _shown(folder) >= event.attempt:
             return
         reports = self._journal.reports(event.attempt)
         found = curves(reports, f"val_{sweep.monitor}", "loss")
         partial = self._partial / str(os.getpid())
         shutil.rmtree(partial, ignore_errors=True)
         _write(partial / file, at, found)
-        if event.result is not None:
+        if event.result is not None and event.state == "complete":  # a screening's score is of another kind
             values = {"family": event.family, **event.result.values}
             _write(partial / "hparams" / file, at, _scores(event.result), values)
         _replace(partial, folder)
+
+
+def _shown(folder: Path) -> int:
+    """Return the newest attempt whose curves are there, 0 if none are; a promoted trial has its screening before."""
+    names = [path.name.rpartition(".workbench.") for path in folder.glob("events.out.tfevents.*.workbench.*")]
+    return max((int(attempt) for _, _, attempt in names if attempt.isdecimal()), default=0)
 
 
 def _write(file: Path, at: datetime, found: Mapping[str, Curve], values: Mapping[str, object] | None = None) -> None:
