@@ -111,7 +111,11 @@ class Delivery:
 
     def leaderboard(self, blended: BlendResult | None, per_family: int = 1) -> tuple[Row, ...]:
         """Return the blend and the best trials, best first."""
-        entries = [Entry(t.family, t.number, t.result) for t in self.workspace.trials() if t.result is not None]
+        entries = [
+            Entry(t.family, t.number, t.result, promoted=t.stage == "promoted")
+            for t in self.workspace.trials()
+            if t.result is not None
+        ]
         return leaderboard(entries, blended, self.workspace.metric.direction, per_family=per_family)
 
     @property
