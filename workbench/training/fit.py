@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from workbench.training.bundle import save_bundle
 from workbench.training.fitted import FittedSplit
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
+from workbench.training.memory import gpu_peak_mb, peak_mb
 from workbench.training.outputs import in_units
 from workbench.training.storing import store
 from workbench.training.watcher import Tell, Watcher
@@ -120,6 +119,7 @@ def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> Tr
         fit_s=sum(o.fit_s for o in outcomes),
         predict_s=sum(o.predict_s for o in outcomes),
         peak_mb=peak_mb(),
+        gpu_peak_mb=gpu_peak_mb(),
         weights=weights,
         fit_key=_truncated_key(job, outcomes) if truncated else job.fit_key,
         truncated=truncated,
@@ -137,9 +137,3 @@ def _store(material: Material, built: Built, outcomes: list[Outcome], result: Tr
         partial(save_bundle, material=material, built=built, split=o.split, model=o.fitted.model) for o in outcomes
     ]
     store(material, result, [o.oof for o in outcomes], np.mean(tests, axis=0) if tests else None, bundles)
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has held, in MB of 10^6 bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

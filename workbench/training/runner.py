@@ -10,6 +10,7 @@ from workbench.training.build import use_backend
 from workbench.training.describe import describe
 from workbench.training.fit import fit
 from workbench.training.material import open_material
+from workbench.training.memory import begin_peak
 from workbench.training.storing import stored
 from workbench.types import Description, Job, Reported, TrialResult
 
@@ -27,6 +28,7 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
         TrialStopped: a report was answered with True.
     """
     use_backend(job.settings.backend)
+    begin_peak()
     with warnings.catch_warnings():
         # A factory's warnings are its author's affair; what is wrong is told by errors.
         warnings.simplefilter("ignore")
