@@ -6,6 +6,9 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 WORKERS ?= $(shell echo $$(( $(CORES) > 4 ? 4 : $(CORES) < 2 ? 2 : $(CORES) )))
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Where Python may not keep byte code, as in many containers, every process would compile all that it imports anew:
+# half the time of the tests. What does not change is compiled beforehand.
+COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check style types layers format ui bench soak docs schema lock clean
@@ -20,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { echo "$(PYTHON) is not Python 3.11 to 3.13; name another one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(COMPILED) -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## Search, blend, submit and register on a small real data set, in minutes
@@ -28,6 +31,7 @@ demo: $(INSTALLED)  ## Search, blend, submit and register on a small real data s
 	$(BIN)/workbench run experiments/breast_cancer
 
 test: $(INSTALLED)  ## Run the tests, a process a core, 2 to 4 (WORKERS=8 for more)
+	$(if $(COMPILED),$(BIN)/python -m compileall -q workbench)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: style types layers  ## Check style, format, types and the layers (make -k check: all of them, whatever fails)
