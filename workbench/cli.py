@@ -77,6 +77,10 @@ def run(
     busy: Annotated[
         Busy, typer.Option(help="While another run is at work here: leave with code 5, wait for it, or join it.")
     ] = Busy.leave,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as fit if absent.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop if code or data have changed since the last trials.")
+    ] = False,
     store: Store = None,
     seed: Seed = None,
     settings: Settings = None,
@@ -86,11 +90,14 @@ def run(
     from workbench.sweep import run as run_sweep
 
     seconds = None if time is None else parse_duration(time)
-    experiment = _experiment(folder, store, seed, settings)
+    given = [*(settings or ()), *([] if workers is None else [f"training.workers={workers}"])]
+    experiment = _experiment(folder, store, seed, given)
+
+    def work(observer: Any) -> Any:
+        return run_sweep(experiment, trials=trials, more=more, seconds=seconds, strict=strict, observer=observer)
+
     with _alone(experiment, busy.value):
-        _show(
-            folder, lambda observer: run_sweep(experiment, trials=trials, more=more, seconds=seconds, observer=observer)
-        )
+        _show(folder, work)
 
 
 @app.command()

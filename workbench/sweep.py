@@ -15,12 +15,12 @@ from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery_stage import Delivery
-from workbench.errors import NothingToDeliver
+from workbench.errors import ConfigError, NothingToDeliver
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_stage import has_work, open_search, resolve_budget
+from workbench.search_stage import find_changes, has_work, open_search, resolve_budget
 from workbench.store.database import shown_url
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
 from workbench.tracking.projector import Projector, catch_up, start_projector
@@ -37,7 +37,7 @@ RESERVE = (0.2, 15.0, 45.0)
 TRACKING_SECONDS = 30.0
 """How long a finished sweep waits for MLflow. What is late then is caught up by the next run."""
 
-STOPPED_SECONDS = 15.0
+STOPPED_SECONDS = 8.0
 """The same for a sweep that somebody stops, who is waiting for it to end."""
 
 
@@ -47,6 +47,7 @@ def run(
     trials: int | None = None,
     more: int = 0,
     seconds: float | None = None,
+    strict: bool = False,
     observer: Observer | None = None,
     runner: str = RUNNER,
 ) -> SweepResult:
@@ -60,6 +61,7 @@ def run(
         trials: trials of each family in all, instead of the configuration's.
         more: trials of each family beyond those that there are.
         seconds: time for this run, delivery included, instead of the configuration's.
+        strict: refuse to begin new studies because code or data have changed since the last trials.
         observer: is told how it goes.
         runner: dotted name of what trains; for tests.
 
@@ -79,6 +81,8 @@ def run(
         if hint := _renamed(workspace):
             observer.notice(f"'{experiment.name}' is new here{hint}")
         workspace.ledger.reap()
+        if strict:
+            _refuse_changes(workspace)
         limit = experiment.config.search.time if seconds is None else seconds
         budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
         if not has_work(workspace, budget) and (finished := _delivered(workspace)) is not None:
@@ -146,6 +150,14 @@ def _last_blend(workspace: Workspace) -> BlendResult | None:
         return None
     scores = {name: math.nan if value is None else value for name, value in result.scores if name != "holdout"}
     return BlendResult(method=result.method, members=result.members, **scores)
+
+
+def _refuse_changes(workspace: Workspace) -> None:
+    """Raise `ConfigError` where a family would begin a new study."""
+    changes = find_changes(workspace)
+    if changes:
+        advice = "nothing was run; without --strict the best of those trials are tried first"
+        raise ConfigError("\n".join([*map(str, changes), advice]))
 
 
 def _deadline(began: float, seconds: float | None) -> float | None:

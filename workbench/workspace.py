@@ -54,7 +54,8 @@ class Workspace:
         """The study of each family, in the families' order; made where there is none."""
         name = self.experiment.name
         return tuple(
-            self.ledger.open_study(self.ground.study_key(name, family), name, family.name) for family in self.families
+            self.ledger.open_study(self.ground.study_key(name, family), name, family.name, self.ground.parts(family))
+            for family in self.families
         )
 
     def trials(self) -> list[Trial]:

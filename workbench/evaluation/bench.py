@@ -64,7 +64,7 @@ class Bench:
     def study(self, family: FamilyRef, ground: Ground | None = None) -> Study:
         """Return a family's study, made if it is new."""
         name, on = self.workspace.experiment.name, ground or self.workspace.ground
-        return self.workspace.ledger.open_study(on.study_key(name, family), name, family.name)
+        return self.workspace.ledger.open_study(on.study_key(name, family), name, family.name, on.parts(family))
 
     def space(self, family: FamilyRef) -> Space:
         """Return a family's space; one that is new is described first.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
 from workbench.errors import FactoryError, WorkbenchError
 from workbench.execution.contract import Executor
-from workbench.types import Described, Description, Failed, Finished, Job, Lost, Reported, Stopped
+from workbench.types import Described, Description, Failed, Finished, Job, Lost, Reported, Stopped, WorkerEvent
 
 LIMIT_SECONDS = 300.0
 """A factory that has not been built and tried by then hangs; the executor is closed by who made it."""
@@ -19,21 +20,46 @@ def describe(executor: Executor, job: Job) -> Description:
         FactoryError: the factory raises, or returns something that cannot be trained.
         WorkbenchError: the worker died, or something of ours failed.
     """
-    executor.submit(job)
-    name, end = job.family.name, time.monotonic() + LIMIT_SECONDS
-    while True:
-        if time.monotonic() > end:
-            raise FactoryError(f"family '{name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s")
-        for event in executor.events(timeout=1.0):
-            if isinstance(event, Described):
-                return event.description
-            if isinstance(event, Failed) and event.failure.code in ("factory", "shape", "nonfinite"):
-                raise FactoryError(f"family '{name}' ({job.family.factory}): {event.failure.message}")
-            if isinstance(event, Failed):
-                raise WorkbenchError(f"family '{name}' cannot be described: {event.failure.traceback}")
-            if isinstance(event, Lost):
-                raise WorkbenchError(f"family '{name}' cannot be described: {event.message}")
-            if isinstance(event, (Finished, Stopped)):
-                raise TypeError(f"family '{name}': a describe job was answered with '{event.event}'")
-            if not isinstance(event, Reported):
-                raise TypeError(f"unknown event {event!r}")
+    return describe_all(executor, [job])[0]
+
+
+def describe_all(
+    executor: Executor, jobs: Sequence[Job], say: Callable[[Job], None] = lambda _: None
+) -> list[Description]:
+    """Run describe jobs, as many at once as the executor takes; ``say`` is told of each that begins.
+
+    Raises:
+        FactoryError: the first factory that cannot be used.
+        WorkbenchError: a worker died, or something of ours failed.
+    """
+    waiting, running, found = list(jobs), dict[str, tuple[Job, float]](), dict[str, Description]()
+    while waiting or running:
+        while waiting and len(running) < executor.capacity:
+            job = waiting.pop(0)
+            running[job.job_id] = job, time.monotonic() + LIMIT_SECONDS
+            say(job)
+            executor.submit(job)
+        for event in executor.events(timeout=0.2):
+            if event.job_id in running and not isinstance(event, Reported):
+                found[event.job_id] = _answer(running.pop(event.job_id)[0], event)
+        for job, end in running.values():
+            if time.monotonic() > end:
+                raise FactoryError(
+                    f"family '{job.family.name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s"
+                )
+    return [found[job.job_id] for job in jobs]
+
+
+def _answer(job: Job, event: WorkerEvent) -> Description:
+    name = job.family.name
+    if isinstance(event, Described):
+        return event.description
+    if isinstance(event, Failed) and event.failure.code in ("factory", "shape", "nonfinite"):
+        raise FactoryError(f"family '{name}' ({job.family.factory}): {event.failure.message}")
+    if isinstance(event, Failed):
+        raise WorkbenchError(f"family '{name}' cannot be described: {event.failure.traceback or event.failure.message}")
+    if isinstance(event, Lost):
+        raise WorkbenchError(f"family '{name}' cannot be described: {event.message}")
+    if isinstance(event, (Finished, Stopped)):
+        raise TypeError(f"family '{name}': a describe job was answered with '{event.event}'")
+    raise TypeError(f"unknown event {event!r}")

@@ -68,8 +68,8 @@ class Study:
 class Claim:
     """The right to work on a trial. ``values`` is ``None`` until the engine was asked.
 
-    What it said beside is in ``epochs`` and ``told``. ``turn`` is the trial's place among the searched ones of its study, from 0: what the engine is asked by, so that
-    tries in between do not change what a search suggests.
+    What it said beside is in ``epochs`` and ``told``. ``turn`` is the trial's place among the searched ones of its
+    study, from 0: what the engine is asked by, so that tries in between do not change what a search suggests.
     """
 
     attempt: int

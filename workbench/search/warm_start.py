@@ -1,0 +1,83 @@
+"""What a search tries first: what the user enqueues, and the best of what there is already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.config.models import WarmStartConfig
+from workbench.search.spaces import checked_values, fitted
+from workbench.store.ledger import Ledger, Study, Trial
+from workbench.types import Direction, Scalar, Space, Values, as_loss
+
+INHERITED = 3
+"""So many of the best of a study's forerunner are tried first."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A study is new because something that it stands on has changed since its forerunner."""
+
+    family: str
+    parts: tuple[str, ...]
+    """What has changed, such as ``code`` or ``training data``."""
+    forerunner: Study
+    trials: int
+    """Complete ones of the forerunner."""
+
+    def __str__(self) -> str:
+        """Return the one line that says so."""
+        what = ", ".join(self.parts) or "its format"
+        has = "has" if len(self.parts) < 2 else "have"
+        return f"{self.family}: {what} {has} changed since its last {self.trials} trials; a new study begins"
+
+
+def find_change(ledger: Ledger, experiment: str, study: Study) -> Change | None:
+    """Return what has changed since a family's last study, if ``study`` has no trials yet and there is another one."""
+    if ledger.counts(study.id):
+        return None
+    for other in ledger.studies(experiment, study.family):
+        seed = study.ground.get("seed")
+        complete = 0 if other.id == study.id else ledger.counts(other.id).get("complete", 0)
+        if complete and other.ground.get("seed", seed) == seed:
+            parts = tuple(name for name, value in study.ground.items() if other.ground.get(name) != value)
+            return Change(study.family, parts, other, complete)
+    return None
+
+
+def first_values(
+    ledger: Ledger,
+    study: Study,
+    space: Space,
+    direction: Direction,
+    *,
+    enqueue: Sequence[Mapping[str, Scalar]],
+    warm_start: Iterable[WarmStartConfig],
+    experiment: str,
+    change: Change | None,
+) -> list[Values]:
+    """Return the configurations that a study tries before its engine is asked, in their order.
+
+    Raises:
+        ConfigError: a value that the user enqueued does not fit.
+    """
+    found = [checked_values(space, values, study.family) for values in enqueue]
+    for entry in warm_start:
+        known = ledger.studies(entry.experiment or experiment, study.family)
+        trials = [trial for other in known if other.id != study.id or entry.sweep for trial in ledger.trials(other.id)]
+        chosen = [trial for trial in trials if entry.sweep in (None, trial.sweep)]
+        found += [fitted(space, trial.values) for trial in best(chosen, direction, entry.best)]
+    if change is not None:
+        trials = ledger.trials(change.forerunner.id)
+        found += [fitted(space, trial.values) for trial in best(trials, direction, INHERITED)]
+    return [values for place, values in enumerate(found) if values not in found[:place]]
+
+
+def best(trials: Iterable[Trial], direction: Direction, count: int) -> list[Trial]:
+    """Return the best complete trials, the best first; equal configurations count once."""
+    complete = [(as_loss(direction, t.result.score), t) for t in trials if t.result is not None]
+    chosen: list[Trial] = []
+    for _, trial in sorted(complete, key=lambda pair: (pair[0], pair[1].number)):
+        if len(chosen) < count and all(trial.values != other.values for other in chosen):
+            chosen.append(trial)
+    return chosen
