@@ -1,10 +1,10 @@
-import importlib
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -189,31 +189,17 @@ def test_a_wrong_url_is_told(bad):
         Ledger.open(bad)
 
 
-def _open_and_claim(url, barrier, results):
-    barrier.wait()
-    opened = Ledger.open(url)
-    study, sweep = opened.open_study("k", "e", "mlp"), opened.open_sweep("e")
-    numbers = []
-    while (claim := opened.claim(study, sweep, 40)) is not None:
-        numbers.append(claim.number)
-        opened.finish(claim, finished(claim))
-    results.put(numbers)
-    opened.close()
-
-
-def test_processes_that_first_touch_a_fresh_store_share_an_exact_budget(url):
-    context = multiprocessing.get_context("spawn")
-    barrier, results = context.Barrier(8), context.Queue()
-    # Other tests load code of this folder as a user's, which forgets what was imported from it.
-    target = importlib.import_module(__name__)._open_and_claim
-    processes = [context.Process(target=target, args=(url, barrier, results)) for _ in range(8)]
-    for process in processes:
-        process.start()
-    numbers = [number for _ in processes for number in results.get(timeout=60)]
-    for process in processes:
-        process.join(timeout=30)
-        assert process.exitcode == 0
-    assert sorted(numbers) == list(range(40))
+def test_sixteen_processes_that_first_touch_a_fresh_store_share_an_exact_budget(url):
+    command = [sys.executable, str(Path(__file__).with_name("many_writers.py")), url, "16", "64"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 16
+    assert sorted(map(int, done.stdout.split())) == list(range(64))
+    with closing(Ledger.open(url)) as ledger:
+        trials = ledger.trials(1)
+        assert [(trial.state, trial.values) for trial in trials] == [("complete", {"lr": 0.1})] * 64
+        assert [position for position, _, _ in ledger.events(0)] == list(range(1, 129))
+        assert {len(ledger.reports(attempt)) for attempt in range(1, 65)} == {2}
 
 
 def test_threads_append_events_without_gaps(ledger):

@@ -1,7 +1,12 @@
+import contextlib
+import random
+
 import numpy as np
 import pytest
 
 from workbench.errors import StoreError
+from workbench.store import vault as vault_module
+from workbench.store.disk import is_full
 from workbench.store.vault import Vault, write_predictions, write_result
 from workbench.types import TrialResult
 
@@ -79,3 +84,49 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     blocked.write_text("")
     with pytest.raises((StoreError, NotADirectoryError), match="file"):
         fill(Vault(blocked), "abcd")
+
+
+def test_every_file_of_a_fit_is_sealed_and_what_is_added_later_may_change(tmp_path):
+    vault = Vault(tmp_path)
+    fill(vault, "abcd", test=np.array([[0.5]]))
+    (vault.folder("abcd") / "test-later.npy").write_bytes(b"of another table")
+    assert vault.damage("abcd") == ""
+    (vault.folder("abcd") / "split0" / "bundle.json").write_text("{ }")
+    assert vault.damage("abcd") == "split0/bundle.json is not what was written"
+    vault.keep_bundles([], ["abcd"])
+    assert vault.damage("abcd") == ""
+    (vault.folder("abcd") / "test-t1.npy").unlink()
+    assert vault.damage("abcd") == "test-t1.npy is gone"
+    assert not vault.has("abcd")
+    assert vault.damage("abcd") == "it is absent"
+
+
+@pytest.mark.parametrize("name", ["result.json", "oof.npz", "test-t1.npy", "sums.json", "split0/bundle.json"])
+def test_no_damage_raises_anything_but_ours(tmp_path, name):
+    vault, chance = Vault(tmp_path), random.Random(0)
+    fill(vault, "abcd", test=np.array([[0.5]]))
+    file = vault.folder("abcd") / name
+    good = file.read_bytes()
+    for _ in range(60):
+        at, length = chance.randrange(len(good)), chance.choice([1, 4, 30])
+        changed = chance.choice([good[:at], good[:at] + chance.randbytes(length) + good[at + length :]])
+        file.write_bytes(changed)
+        with contextlib.suppress(StoreError):
+            vault.test("abcd", "t1")
+        assert changed == good or vault.damage("abcd") or name == "sums.json"
+
+
+def test_a_library_that_hides_that_the_disk_is_full_is_seen_through(tmp_path, monkeypatch):
+    vault = Vault(tmp_path)
+
+    def write():
+        with vault.writing("abcd"):
+            raise RuntimeError("could not save the model")
+
+    with pytest.raises(RuntimeError, match="could not save"):
+        write()
+    monkeypatch.setattr(vault_module, "free_mb", lambda _: 0.0)
+    with pytest.raises(StoreError, match=r"could not save the model.*No space left on device") as told:
+        write()
+    assert is_full(told.value)
+    assert list((tmp_path / "tmp").iterdir()) == []

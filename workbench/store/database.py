@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from workbench.errors import StoreError
+from workbench.store.backup import hint, ledger_file, sound_backups
 from workbench.store.migration import migrate
 from workbench.store.tables import VERSION, counters, metadata
 
@@ -59,16 +62,48 @@ def open_database(url: str) -> Engine:
 
 
 def _open(engine: Engine) -> None:
+    _refuse_lost(engine)
     try:
         with engine.begin() as connection:
             _make_schema(connection)
     except OperationalError as error:
         raise StoreError(f"the ledger {_where(engine)} cannot be opened: {error.orig}") from error
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a write transaction.
+
+    Raises:
+        StoreError: the database is locked, gone, full or damaged; nothing was written.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
     except DBAPIError as error:
-        raise StoreError(
-            f"the ledger {_where(engine)} is damaged or not a database ({error.orig}); it was left untouched. "
-            "Move it away to begin a new one, or put a backup in its place."
-        ) from error
+        raise StoreError(f"the ledger cannot be written: {error.orig}; run again when it can") from error
+
+
+def _refuse_lost(engine: Engine) -> None:
+    """Refuse to make a new ledger where a backup tells that there was one."""
+    file = ledger_file(engine.url.render_as_string(hide_password=False))
+    if file is None or (file.exists() and not (file.is_file() and file.stat().st_size == 0)):
+        return
+    if sound_backups(file):
+        what = "is empty" if file.exists() else "is not there"
+        raise StoreError(f"the ledger {file} {what}, but was once. {hint(file)}")
+
+
+def _tell_damage(context: ExceptionContext) -> None:
+    """Tell a damaged file with its remedy, whichever statement finds the damage."""
+    name = getattr(context.original_exception, "sqlite_errorname", None) or ""
+    if context.engine is None or not name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return
+    where = _where(context.engine)
+    raise StoreError(
+        f"the ledger {where} is damaged or not a database ({context.original_exception}); it was left untouched. "
+        f"{hint(Path(where))}"
+    ) from context.original_exception
 
 
 def next_count(connection: Connection, name: str) -> int:
@@ -115,6 +150,8 @@ def _prepare_sqlite(engine: Engine) -> None:
             raise StoreError(
                 f"the store {folder} cannot be made: {error.strerror}; name another with --store"
             ) from error
+
+    event.listen(engine, "handle_error", _tell_damage)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from workbench.store import tables
-from workbench.store.database import aware, insert_new, next_count, now
+from workbench.store.database import aware, insert_new, next_count, now, writing
 from workbench.store.events import EVENT, Event
 from workbench.types import Reported
 
@@ -59,7 +59,7 @@ def position(engine: Engine, projection: str) -> int:
 def advance(engine: Engine, projection: str, to: int) -> None:
     """Note that a projection has applied everything up to ``to``."""
     table = tables.projections
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(insert_new(connection, table).values(name=projection, position=to))
         connection.execute(update(table).where(table.c.name == projection).values(position=to))
 
@@ -73,7 +73,7 @@ def write_reports(engine: Engine, rows: Sequence[tuple[int, Reported]]) -> None:
     ]
     if not values:
         return
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(insert_new(connection, tables.reports), values)
 
 

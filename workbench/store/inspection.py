@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, func, inspect, select
 from sqlalchemy.engine import make_url
@@ -15,7 +16,9 @@ from workbench.errors import StoreError
 from workbench.store.database import shown_url
 from workbench.store.owner import known_dead
 from workbench.store.tables import VERSION, attempts, counters, events, projections, studies, sweeps, trials
-from workbench.types import Failure, TrialResult
+from workbench.types import Failure, TrialResult, TrialState, trial_name
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 5.0
 """How long another's transaction is waited for."""
@@ -47,19 +50,49 @@ class LedgerState:
     """Of complete trials, the newest first."""
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A trial as the ledger's tables have it, of whatever experiment."""
+
+    id: int
+    experiment: str
+    name: str
+    state: TrialState
+    attempt: int
+    """Of its attempts the last one; 0 where it has none."""
+    result: TrialResult | None
+    """Only of a complete trial."""
+    started: bool
+    """Whether any attempt of it was begun: one that waits for its values is shown nowhere."""
+
+
 def inspect_ledger(url: str, experiment: str) -> LedgerState | None:
     """Return what a ledger holds; ``None`` if there is none yet.
 
     Raises:
         StoreError: it cannot be opened or read, is no ledger, or was written by a newer version.
     """
+    return _looked(url, lambda connection: _state(connection, experiment))
+
+
+def recorded_trials(url: str) -> list[Recorded]:
+    """Return every trial of a ledger by id, from its tables and not from its events.
+
+    Raises:
+        StoreError: it cannot be opened or read.
+    """
+    return _looked(url, _recorded) or []
+
+
+def _looked(url: str, look: Callable[[Connection], T | None]) -> T | None:
+    """Return what a look at a ledger finds; ``None`` if there is none yet."""
     try:
         engine = _engine(url)
         if engine is None:
             return None
         try:
             with engine.connect() as connection:
-                return _state(connection, experiment)
+                return look(connection)
         finally:
             engine.dispose()
     except (SQLAlchemyError, ModuleNotFoundError, ValueError, OSError) as error:
@@ -107,6 +140,31 @@ def _state(connection: Connection, experiment: str) -> LedgerState | None:
         positions={row.name: row.position for row in connection.execute(select(projections))},
         fit_keys=tuple(dict.fromkeys(_fit_keys(connection, experiment))),
     )
+
+
+def _recorded(connection: Connection) -> list[Recorded] | None:
+    if not inspect(connection).has_table(trials.name):
+        return None
+    last = select(attempts.c.trial, func.max(attempts.c.id).label("id")).group_by(attempts.c.trial).subquery()
+    query = (
+        select(trials, studies.c.family, studies.c.experiment, attempts.c.id.label("attempt"), attempts.c.result)
+        .join(studies, studies.c.id == trials.c.study)
+        .outerjoin(last, last.c.trial == trials.c.id)
+        .outerjoin(attempts, attempts.c.id == last.c.id)
+        .order_by(trials.c.id)
+    )
+    return [
+        Recorded(
+            id=row.id,
+            experiment=row.experiment,
+            name=trial_name(row.family, row.number),
+            state=row.state,
+            attempt=row.attempt or 0,
+            result=TrialResult.model_validate_json(row.result) if row.state == "complete" and row.result else None,
+            started=row.values is not None,
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def _trials(connection: Connection, experiment: str) -> dict[str, int]:

@@ -1,18 +1,22 @@
 """The vault: predictions and fold bundles on disk, addressed by what produced them (the fit key).
 
 A fit's folder holds ``result.json``, ``oof.npz`` (``split0`` …: the validation rows of each split in plan order,
-``(rows, outputs)``), ``test-<test key>.npy`` (``(test rows, outputs)``: the mean over splits), and a bundle folder
-``split<i>/`` for each split. It is renamed into place when it is whole, so a folder that exists is complete.
+``(rows, outputs)``), ``test-<test key>.npy`` (``(test rows, outputs)``: the mean over splits), a bundle folder
+``split<i>/`` for each split, and ``sums.json``, the checksums of all these. It is renamed into place when it is whole,
+so a folder that exists is complete; what has changed since is damaged, and is set aside below ``damaged/``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -21,9 +25,19 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from workbench.errors import StoreError
+from workbench.store.disk import NOTHING_MB, free_mb, is_full
+from workbench.store.owner import this_process
+from workbench.store.seal import broken, seal, unseal
 from workbench.types import TrialResult
 
 Array = NDArray[np.float64]
+
+TEMPORARY, DAMAGED, PART = "tmp", "damaged", "part-"
+"""Folder of fits that are being written, folder of those that were set aside, and what names begin with of files that
+are being added to a fit or removed from it."""
+
+ARRAY_ERRORS = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError, TokenError)
+"""What numpy raises on files of arrays that are truncated or garbage."""
 
 
 class Vault:
@@ -38,36 +52,63 @@ class Vault:
         return self.root / fit_key[:2] / fit_key
 
     def has(self, fit_key: str) -> bool:
-        """Say whether a fit is there and can be read; a damaged one is set aside and does not count."""
+        """Say whether a fit is there and sound; a damaged one is set aside and does not count.
+
+        Raises:
+            StoreError: it cannot be read for a reason that says nothing of it, such as too many open files.
+        """
         folder = self.folder(fit_key)
         if not folder.is_dir():
             return False
+        if self.damage(fit_key):
+            self._set_aside(folder)
+            return False
+        return True
+
+    def damage(self, fit_key: str) -> str:
+        """Return what is wrong with a fit, or an empty string; nothing is changed.
+
+        Raises:
+            StoreError: it cannot be read for a reason that says nothing of it.
+        """
+        folder = self.folder(fit_key)
+        if not folder.is_dir():
+            return "it is absent"
         try:
             self.result(fit_key)
             self.oof(fit_key)
         except StoreError as error:
             if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
                 raise  # too many open files, say: the fit may be sound
-            self._set_aside(folder)
-            return False
-        return True
+            return str(error)
+        return broken(folder)
 
     @contextlib.contextmanager
     def writing(self, fit_key: str) -> Iterator[Path]:
         """Yield an empty folder that becomes the fit's when the block ends well, and goes away when it does not.
 
         Where two processes finish the same fit, the first one stays.
+
+        Raises:
+            StoreError: it cannot be written. Where the disk is full, `workbench.store.disk.is_full` says so of it.
         """
         final = self.folder(fit_key)
-        temporary = self.root / "tmp" / f"{fit_key}-{uuid.uuid4().hex[:8]}"
+        temporary = self.root / TEMPORARY / f"{fit_key}-{uuid.uuid4().hex[:8]}-{this_process().replace(':', '+')}"
         try:
             temporary.mkdir(parents=True)
             yield temporary
+            seal(temporary)
             final.parent.mkdir(parents=True, exist_ok=True)
             if not self.has(fit_key):
                 self._move(temporary, final)
         except OSError as error:
             raise StoreError(f"the vault {self.root} cannot be written: {error}") from error
+        except Exception as error:
+            if is_full(error) or not _disk_full(self.root):
+                raise
+            # A library that does not say why its write failed.
+            cause = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
+            raise StoreError(f"the vault {self.root} cannot be written: {error} ({cause})") from cause
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -89,7 +130,7 @@ class Vault:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return [arrays[f"split{i}"] for i in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        except ARRAY_ERRORS as error:
             raise StoreError(f"{path} cannot be read: {error}") from error
 
     def test(self, fit_key: str, test_key: str) -> Array:
@@ -97,15 +138,22 @@ class Vault:
         path = self.folder(fit_key) / f"test-{test_key}.npy"
         try:
             array: Array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except ARRAY_ERRORS as error:
             raise StoreError(f"{path} cannot be read: {error}") from error
         return array
 
     def keep_bundles(self, fit_keys: Sequence[str], among: Sequence[str]) -> None:
         """Remove the fold bundles of the fits ``among`` that are not in ``fit_keys``; predictions always stay."""
         for fit_key in set(among) - set(fit_keys):
-            for bundle in self.folder(fit_key).glob("split*"):
-                shutil.rmtree(bundle, ignore_errors=True)
+            folder = self.folder(fit_key)
+            bundles = list(folder.glob("split*"))
+            if not bundles:
+                continue
+            with contextlib.suppress(OSError, ValueError):  # where it cannot be unsealed now, the bundles stay
+                unseal(folder, {bundle.name for bundle in bundles})
+                for bundle in bundles:  # first out of the way: one that is half removed must not look whole
+                    gone = bundle.rename(folder / f"{PART}{bundle.name}-{uuid.uuid4().hex[:8]}")
+                    shutil.rmtree(gone, ignore_errors=True)
 
     def _move(self, temporary: Path, final: Path) -> None:
         try:
@@ -115,10 +163,17 @@ class Vault:
                 raise
 
     def _set_aside(self, folder: Path) -> None:
-        aside = self.root / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+        aside = self.root / DAMAGED / f"{folder.name}-{uuid.uuid4().hex[:8]}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             folder.rename(aside)
+
+
+def _disk_full(root: Path) -> bool:
+    try:
+        return free_mb(root) < NOTHING_MB
+    except OSError:
+        return False
 
 
 def write_predictions(folder: Path, oof: Sequence[NDArray[Any]], test: NDArray[Any] | None, test_key: str) -> None:
