@@ -1,4 +1,4 @@
-"""result.json and the leaderboard."""
+"""result.json, the leaderboard, and what became of the trials."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from workbench.delivery.leaderboard import leaderboard, render, write_csv
+from workbench.delivery.leaderboard import Entry, leaderboard, render, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
+from workbench.delivery.tally import tallies, tally
 from workbench.errors import StoreError
-from workbench.types import BlendResult, MemberRef, TrialResult
+from workbench.store.ledger import Trial
+from workbench.types import BlendResult, Failure, FailureCode, MemberRef, Stage, TrialResult, TrialState
 
 
-def trial(score: float) -> TrialResult:
-    return TrialResult(score=score, score_se=0.01, scores=(score,), values={"lr": 0.1}, fit_s=1.5)
+def trial(score: float, **changes: Any) -> TrialResult:
+    return TrialResult(score=score, score_se=0.01, scores=(score,), values={"lr": 0.1}, fit_s=1.5, **changes)
 
 
 def blended(nested: float = 0.9) -> BlendResult:
@@ -49,7 +51,9 @@ def sweep_result(**changes: Any) -> SweepResult:
         "scores": Scores.of(blended()),
         "method": "nelder_mead",
         "members": blended().members,
-        "trials": {"mlp": {"complete": 4, "failed": 1}},
+        "trials": {"mlp": {"complete": 4, "failed": 1, "pruned": 2, "screened": 3}},
+        "failures": {"mlp": {"oom": 1}},
+        "promoted": {"mlp": 2},
         "seconds": 12.5,
         "seed": 7,
         "paths": ResultPaths(folder=Path("/s/42"), store=Path("/s")),
@@ -115,6 +119,52 @@ def test_models_that_do_not_beat_the_base_say_so() -> None:
         "lightgbm": "below base",
     }
     assert {row.note for row in leaderboard(TRIALS[1:], None, "maximize")} == {""}
+
+
+def test_screened_trials_have_no_place_and_promoted_ones_say_so() -> None:
+    promoted = Entry("mlp", 5, trial(0.91, batch_scale=0.5, truncated=True), promoted=True)
+    rows = leaderboard([*TRIALS, Entry("mlp", 6, trial(0.99, screened=True)), promoted], None, "maximize")
+    assert (rows[0].name, rows[0].note) == ("mlp#0005", "promoted, ended early, half batch")
+    assert "mlp#0006" not in {row.name for row in rows}
+
+
+def stored(
+    number: int, state: TrialState, code: FailureCode | None = None, stage: Stage = "whole", family: str = "mlp"
+) -> Trial:
+    failure = Failure(code=code, message="…") if code else None
+    return Trial(
+        id=number,
+        study=1,
+        family=family,
+        number=number,
+        state=state,
+        values={},
+        result=None,
+        failure=failure,
+        seconds=1.0,
+        stage=stage,
+    )
+
+
+def test_a_line_says_what_became_of_a_familys_trials() -> None:
+    trials = [
+        stored(0, "complete"),
+        stored(1, "complete", stage="promoted"),
+        stored(2, "pruned", stage="promoted"),
+        stored(3, "failed", "timeout"),
+        stored(4, "failed", "oom"),
+        stored(5, "failed", "oom"),
+        stored(6, "screened", stage="screen"),
+        stored(7, "queued"),
+        stored(0, "complete", family="dummy"),
+    ]
+    assert tally(tallies(trials)) == (
+        "mlp: 8 trials: 2 complete, 1 pruned, 3 failed (oom 2, timeout 1), 1 screened, 1 queued, promoted 2",
+        "dummy: 1 trial: complete",
+    )
+    assert tally(sweep_result().tallies) == (
+        "mlp: 10 trials: 4 complete, 2 pruned, 1 failed (oom 1), 3 screened, promoted 2",
+    )
 
 
 def test_a_score_that_is_no_number_comes_last() -> None:

@@ -127,22 +127,29 @@ def exported(folder: Path, score: float = 0.82, **changes: Any) -> ModelExported
 
 
 def tell(ledger: Ledger) -> None:
-    """Write a whole sweep: a trial that is complete, one that is pruned, one that failed, and a blend."""
+    """Write a whole sweep: trials complete, pruned, failed, promoted after a screening, screened only; and a blend."""
     study, sweep = ledger.open_study("key", "loans", "lightgbm"), ledger.open_sweep("loans")
-    for _ in range(4):
-        ledger.claim(study, sweep, 4)  # reports belong to attempts
+    for _ in range(6):
+        ledger.claim(study, sweep, 6)  # reports belong to attempts
     ledger.append(sweep_started())
     ledger.append(trial_started(1, 1))
     ledger.write_reports(reports(1))
     ledger.append(trial_finished(1, 1, 0.80))
-    ledger.append(trial_started(2, 2))
+    ledger.append(trial_started(2, 2, epochs=27, device="gpu:0"))
     ledger.write_reports(reports(2, epochs=25))
-    ledger.append(trial_finished(2, 2, None, state="pruned"))
+    ledger.append(trial_finished(2, 2, None, state="pruned", message="split 2, epoch 7: worse than the median"))
     ledger.append(trial_started(3, 3))
     failure = Failure(code="nonfinite", message="the loss is NaN in epoch 3", traceback="Traceback …")
     ledger.append(trial_finished(3, 3, None, state="failed", failure=failure))
-    ledger.append(trial_started(4, 4, family="mlp"))
-    ledger.write_reports(reports(4, epochs=40))
-    ledger.append(trial_finished(4, 4, 0.81, family="mlp"))
+    ledger.append(trial_started(4, 4, family="mlp", stage="screen"))
+    ledger.write_reports(reports(4, epochs=30))
+    part = result(0.92, screened=True, fit_key="", fit_s=0.2, scores=(0.92,))
+    ledger.append(trial_finished(4, 4, None, family="mlp", state="screened", result=part))
+    ledger.append(trial_started(4, 5, family="mlp", stage="promoted"))
+    ledger.write_reports(reports(5, epochs=40))
+    whole = result(0.81, "f4", batch_scale=0.5, gpu_peak_mb=900.0)
+    ledger.append(trial_finished(4, 5, None, family="mlp", result=whole))
+    ledger.append(trial_started(5, 6, family="mlp", stage="screen"))
+    ledger.append(trial_finished(5, 6, None, family="mlp", state="screened", result=part))
     ledger.append(blend(member(1, 0.3), member(4, 0.7, "mlp")))
     ledger.append(SweepFinished(sweep=1, state="complete"))

@@ -91,7 +91,7 @@ def test_a_server_that_is_gone_holds_up_nothing_and_loses_nothing(ledger: Ledger
     assert log_file(store).read_text().count("ERROR") == 1
     later = start_projector(ledger, store, uri)
     assert later.close(timeout=90)
-    assert len(statuses(uri)) == 6
+    assert len(statuses(uri)) == 7
 
 
 def test_two_projectors_of_a_store_make_no_doubles(ledger: Ledger, store: Path, uri: str) -> None:
@@ -100,7 +100,7 @@ def test_two_projectors_of_a_store_make_no_doubles(ledger: Ledger, store: Path, 
     assert first.wait(ledger.last_position(), timeout=90)
     assert first.close(timeout=90)
     assert second.close(timeout=90)
-    assert len(statuses(uri)) == 6
+    assert len(statuses(uri)) == 7
 
 
 def test_a_store_that_was_removed_is_made_again_from_event_0(ledger: Ledger, store: Path, uri: str) -> None:
@@ -109,5 +109,5 @@ def test_a_store_that_was_removed_is_made_again_from_event_0(ledger: Ledger, sto
     ledger.advance("tensorboard", ledger.last_position())
     (store / "mlflow.db").unlink()
     assert start_projector(ledger, store, uri).close(timeout=120)
-    assert len(statuses(uri)) == 6
+    assert len(statuses(uri)) == 7
     assert (store / "tensorboard").is_dir()

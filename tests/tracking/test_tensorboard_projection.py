@@ -65,15 +65,17 @@ def test_values_and_score_are_hparams(root: Path) -> None:
     assert set(values) == {"family", "learning_rate", "num_leaves"}
 
 
-def test_a_trial_without_a_result_has_its_curves_only(root: Path) -> None:
+def test_a_trial_without_a_whole_result_has_its_curves_only(root: Path) -> None:
     assert sorted(path.name for path in root.iterdir()) == [
         "lightgbm#0000",
         "lightgbm#0001",
         "lightgbm#0002",
         "mlp#0003",
+        "mlp#0004",
     ]
-    assert not (root / "lightgbm#0001" / "hparams").exists()
+    assert sorted(path.parent.name for path in root.glob("*/hparams")) == ["lightgbm#0000", "mlp#0003"]
     assert "val_log_loss/mean" in scalars(root / "lightgbm#0001")
+    assert max(scalars(root / "mlp#0003")["loss/s0"])[0] == 40, "the curves of the whole trial, not of its screening"
 
 
 def test_a_replay_leaves_every_file_as_it_is(ledger: Ledger, root: Path, tmp_path: Path) -> None:
