@@ -78,7 +78,7 @@ def test_ended_splits_are_compared_with_the_best_complete_trial(name, options, s
 
 
 def test_pruned_and_failed_trials_and_the_trial_itself_are_not_compared_with():
-    judge = pruner("wilcoxon")
+    judge = pruner("wilcoxon", keep=1)
     for number, state in enumerate(["pruned", "failed"]):
         judge.restore(number, [(split, 1, 0.0) for split in range(SPLITS)], state)
     assert played(judge, 2, [curve(1.0 + s) for s in range(SPLITS)]) is None
@@ -189,3 +189,25 @@ def test_a_pruner_that_cannot_be_made_is_explained(name, options, message):
 def test_a_percentile_is_needed():
     with pytest.raises(ConfigError, match="percentile needs the option 'percentile'"):
         make_pruner(PrunerOptions("percentile", "minimize"))
+
+
+def test_what_is_behind_the_best_alone_is_kept_for_the_blend():
+    judge = pruner("wilcoxon")
+    for number, level in enumerate([1.0, 2.0]):
+        assert played(judge, number, [curve(level + s) for s in range(SPLITS)]) is None
+    assert played(judge, 2, [curve(3.0 + s) for s in range(SPLITS)]) is None
+    assert played(judge, 3, [curve(2.5 + s) for s in range(SPLITS)]) is None
+    assert played(judge, 4, [curve(3.5 + s) for s in range(SPLITS)]) == (3, 1)
+    assert "third best" in told(judge, 5)
+
+
+def told(judge, number):
+    """Return why a bad trial is stopped."""
+    points = [(s, e, 9.0 + s) for s in range(SPLITS) for e in range(1, EPOCHS + 1)]
+    return next(why for s, e, value in points if (why := judge.report(number, s, e, value)))
+
+
+@pytest.mark.parametrize("keep", [0, 1.5, True])
+def test_keep_is_a_number_of_trials(keep):
+    with pytest.raises(ConfigError, match="keep: expected a number"):
+        pruner("wilcoxon", keep=keep)

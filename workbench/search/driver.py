@@ -236,8 +236,8 @@ class Driver:
         if running.ending or claim.origin != "search":
             return
         pruner = running.lane.pruner_of(claim.stage)
-        if pruner.report(claim.turn, event.split, event.epoch, event.value, event.together):
-            running.message = f"split {event.split}, epoch {event.epoch}: {event.value:.5g} is behind the others"
+        if why := pruner.report(claim.turn, event.split, event.epoch, event.value, event.together):
+            running.message = f"split {event.split}, epoch {event.epoch}: {why}"
             self._stop(running, "pruned")
 
     def _stop(self, running: Running, ending: Ending) -> None:

@@ -2,9 +2,10 @@
 
 Splits one after another: within a split its curve is judged by Optuna's pruner against the same split's curves of the
 other trials; steps are epochs, from 1. When a split has ended, its value is the best that was watched; over the splits
-that have ended the trial is compared with the best complete trial, pair by pair, and stopped if it is worse in the mean
-and a one-sided test says so. Splits at once: the mean over splits is one curve. ``threshold`` judges curves only,
-``wilcoxon`` ended splits only, so it never ends a trial whose splits train at once.
+that have ended the trial is compared with one of the best complete trials, pair by pair, and stopped if it is worse in
+the mean and a one-sided test says so. That is the third best, unless the option ``keep`` says another: a blend wants
+several. Splits at once: the mean over splits is one curve. ``threshold`` judges curves only, ``wilcoxon`` ended splits
+only, so it never ends a trial whose splits train at once.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import optuna
 
 from workbench.search.curve_pruning import CurveStudy
-from workbench.search.optuna_pruners import optuna_pruner, remembers
-from workbench.search.pruning import Ended, PrunerOptions
+from workbench.search.optuna_pruners import checked_keep, optuna_pruner, remembers
+from workbench.search.pruning import KEEP, Ended, PrunerOptions
 from workbench.search.split_pruning import Comparison, paired_t_test, wilcoxon_test
-from workbench.types import Direction, better
+from workbench.types import Direction, as_loss, better
 
 MEAN = -1
 """In place of a split: the mean over splits that train at once."""
@@ -62,8 +63,10 @@ class FoldPruner:
             ConfigError: an option is unknown, missing or has no valid value.
         """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._options = options
-        pruner = optuna_pruner(options.name, options.options)
+        own = dict(options.options)
+        self._keep = checked_keep(own.pop("keep", KEEP))
+        self._options = replace(options, options=own)
+        pruner = optuna_pruner(options.name, own)
         self._judges_curves = options.name != "wilcoxon"
         self._compare: Comparison | None = paired_t_test(options.direction)
         if options.name == "wilcoxon":
@@ -72,16 +75,18 @@ class FoldPruner:
             self._compare = None
         self._studies: dict[int, CurveStudy] = {}
         self._running: dict[int, _Trial] = {}
-        self._best: dict[int, float] | None = None
-        """Of the best complete trial: the best value of each split."""
+        self._best: list[dict[int, float]] = []
+        """Of the best complete trials, the best first: the best value of each split."""
 
-    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> bool:
+    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> str:
         """Take a value; say whether the split's curve or the splits before it are reason to stop."""
         taken = self._take(number, split, epoch, value, together)
         if taken is None:
-            return False
+            return ""
         at, value, worse = taken
-        return (self._judges_curves and self._study(at).report(number, epoch, value)) or worse
+        if self._judges_curves and self._study(at).report(number, epoch, value):
+            return f"{value:.5g} is behind the others ({self._options.name})"
+        return f"worse than the {_ordinal(self._keep)} trial in the splits before" if worse else ""
 
     def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
         """Take a trial that has ended; it costs microseconds a report."""
@@ -100,8 +105,8 @@ class FoldPruner:
         if trial is None or trial.split is None:
             return
         self._end_split(number, trial, complete=state == "complete")
-        if state == "complete" and self._beats(trial.best):
-            self._best = trial.best
+        if state == "complete":
+            self._best = sorted([*self._best, trial.best], key=self._rank)[: self._keep]
 
     def forget(self, number: int) -> None:
         """Drop the trial."""
@@ -133,20 +138,18 @@ class FoldPruner:
             self._studies[trial.split].end(number, trial.best[trial.split], complete=complete)
 
     def _worse(self, trial: _Trial) -> bool:
-        if self._compare is None or self._best is None:
+        if self._compare is None or len(self._best) < self._keep:
             return False
-        shared = trial.best.keys() & self._best.keys()
+        rival = self._best[-1]
+        shared = trial.best.keys() & rival.keys()
         if len(shared) < 2:
             return False
-        candidate, best = ({split: of[split] for split in sorted(shared)} for of in (trial.best, self._best))
+        candidate, best = ({split: of[split] for split in sorted(shared)} for of in (trial.best, rival))
         return self._compare(candidate, best)
 
-    def _beats(self, values: dict[int, float]) -> bool:
-        """Say whether a complete trial is the best one: of those with the most splits, by their mean."""
-        if self._best is None or len(values) != len(self._best):
-            return self._best is None or len(values) > len(self._best)
-        old, new = (statistics.fmean(of.values()) for of in (self._best, values))
-        return better(self._options.direction, new, old)
+    def _rank(self, values: dict[int, float]) -> tuple[int, float]:
+        """Order complete trials: those with the most splits first, then by their mean."""
+        return -len(values), as_loss(self._options.direction, statistics.fmean(values.values()))
 
     def _study(self, split: int) -> CurveStudy:
         if split not in self._studies:
@@ -154,3 +157,7 @@ class FoldPruner:
             pruner = optuna_pruner(name, options)
             self._studies[split] = CurveStudy(self._options.direction, pruner, remembers=remembers(name, options))
         return self._studies[split]
+
+
+def _ordinal(place: int) -> str:
+    return {1: "best", 2: "second best", 3: "third best"}.get(place, f"{place}th best")

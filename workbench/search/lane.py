@@ -157,13 +157,13 @@ class Lane:
     def _restore(self, trial: Trial, turn: int, reports: Reports) -> None:
         self._seen.add(trial.id)
         curve = reports(trial.attempt) if trial.attempt is not None else ()
-        pruner = self.pruner_of(trial.stage)
-        for report in curve:
-            pruner.report(turn, report.split, report.epoch, report.value)
+        points = [(report.split, report.epoch, report.value) for report in curve]
         suggestion = Suggestion(trial.values, trial.epochs, trial.told)
         state = trial.state
         if state == "queued" or state == "running":
             raise ValueError(f"{trial.name} is {state}: only what has ended can be told")
+        if trial.origin == "search":
+            self.pruner_of(trial.stage).restore(turn, points, "complete" if state == "screened" else state)
         if trial.screening is not None:
             self._learn(turn, suggestion, "screen", Ended("screened", trial.screening), curve)
             if state == "screened":

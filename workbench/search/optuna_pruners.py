@@ -51,6 +51,17 @@ def optuna_pruner(name: str, options: Mapping[str, Any]) -> BasePruner:
         raise ConfigError(f"search.pruner: {name}: {error}") from error
 
 
+def checked_keep(keep: Any) -> int:
+    """Return the option ``keep``, which every pruner has.
+
+    Raises:
+        ConfigError: it is no number above 0.
+    """
+    if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
+        raise ConfigError(f"search.pruner: keep: expected a number of trials above 0, got {keep!r}")
+    return keep
+
+
 def remembers(name: str, options: Mapping[str, Any]) -> bool:
     """Say whether the pruner's judging of one trial depends on its having judged the others."""
     wrapped = options.get("wrapped") if name == "patient" else None
@@ -76,7 +87,7 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
     hints = get_type_hints(constructor)
     known = {p.name: p for p in inspect.signature(constructor).parameters.values() if p.name != "self"}
     known.pop("wrapped_pruner", None)
-    shown = [*known, "wrapped"] if name == "patient" else list(known)
+    shown = [*known, "wrapped", "keep"] if name == "patient" else [*known, "keep"]
     for option, value in given.items():
         if option not in known:
             told = f"search.pruner: the pruner {name} has no option '{option}'; it has {', '.join(shown)}."

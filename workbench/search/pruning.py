@@ -14,6 +14,9 @@ from workbench.types import Direction
 
 Ended = Literal["complete", "pruned", "failed"]
 
+KEEP = 3
+"""Between splits a trial is compared with the complete one that is so many'th best."""
+
 NAMES = ("none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "wilcoxon")
 
 
@@ -25,7 +28,8 @@ class PrunerOptions:
     direction: Direction
     """Of the watched metric, whose values the reports carry."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Under the names of Optuna's pruner of that name."""
+    """Under the names of Optuna's pruner of that name. ``keep`` is our own: so many of the best trials are safe from
+    those that are better still, as a blend wants several."""
 
 
 class Pruner(Protocol):
@@ -35,8 +39,8 @@ class Pruner(Protocol):
     are restored by rising numbers, judges as one that was not interrupted and had one worker.
     """
 
-    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> bool:
-        """Take a split's watched value after an epoch (1-based); return whether the trial should end.
+    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> str:
+        """Take a split's watched value after an epoch (1-based); return why the trial should end, "" to go on.
 
         ``together`` splits train at once: they are judged by their mean, when all have reported the epoch. A value that
         is not finite is no reason to prune, and is left out.
@@ -59,9 +63,9 @@ class Pruner(Protocol):
 class NoPruner:
     """Every trial runs to its end."""
 
-    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> bool:  # noqa: ARG002
+    def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> str:  # noqa: ARG002
         """Go on."""
-        return False
+        return ""
 
     def end(self, number: int, state: Ended) -> None:
         """Ignore it."""
