@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -177,16 +178,20 @@ def _stamp(root: Path) -> tuple[tuple[str, int], ...]:
 
 def _forget_neighbours(root: Path) -> None:
     """Drop what user modules imported from their folders under plain names: ``blocks`` here is not ``blocks`` there."""
+    folders = tuple(f"{folder}{os.sep}" for folder in {*_roots, root})
     for name, module in list(sys.modules.items()):
-        top, file = name.partition(".")[0], getattr(module, "__file__", None)
-        if file and top != __package__ and any(_lies_in(Path(file), top, folder) for folder in {*_roots, root}):
+        top, file = name.partition(".")[0], str(getattr(module, "__file__", None))
+        if top != __package__ and file.startswith(folders) and _lies_in(file, top, folders):
             del sys.modules[name]
     importlib.invalidate_caches()
 
 
-def _lies_in(file: Path, top: str, root: Path) -> bool:
-    """Say whether a module is a folder's own: not what is installed in an environment that lies in the same folder."""
-    return file == root / f"{top}.py" or root / top in file.parents
+def _lies_in(file: str, top: str, folders: tuple[str, ...]) -> bool:
+    """Say whether a module is a folder's own: not what is installed in an environment that lies in the same folder.
+
+    Text, not paths: thousands of modules are looked at whenever one is executed.
+    """
+    return any(file == f"{folder}{top}.py" or file.startswith(f"{folder}{top}{os.sep}") for folder in folders)
 
 
 @contextlib.contextmanager
