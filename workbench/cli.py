@@ -246,12 +246,21 @@ def doctor(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="An experiment, to check its store too.")
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended safely in the experiment's store, and say what.")
+    ] = False,
     store: Store = None,
 ) -> None:
     """Say what is installed and reachable, and what to do about what is wrong."""
     from workbench.doctor.examination import examine, show
 
     experiment = None if folder is None else _experiment(folder, store, None, None)
+    if repair:
+        from workbench.doctor.repair import mend_experiment
+
+        if not mend_experiment(experiment, _console().print):
+            raise typer.Exit(4)
+        return
     if not show(_console(), examine(experiment)):
         raise typer.Exit(4)
 

@@ -30,12 +30,14 @@ from workbench.doctor.tracking import tracking_check
 from workbench.experiment import Experiment
 from workbench.store.events import SweepFinished, TrialFinished
 from workbench.store.ledger import Ledger
+from workbench.store.tables import VERSION
 from workbench.store.vault import Vault, write_predictions, write_result
 from workbench.types import Failure, TrialResult
 
 DEAD_DRIVER = """
 import sys
 from workbench.store.ledger import Ledger
+from workbench.store.tables import VERSION
 
 Ledger.open(sys.argv[1]).open_sweep("houses")
 """
@@ -218,7 +220,7 @@ def test_a_healthy_store(experiment, ledger):
     found = by_name(store_checks(experiment))
     assert found["trials"].found == "1 complete"
     assert found["vault"].found == "1 fits read"
-    assert "version 2" in found["ledger"].found
+    assert f"version {VERSION}" in found["ledger"].found
     assert f"sweep {sweep} is running" in found["sweeps"].found
     assert {check.status for check in found.values()} == {"ok"}
 

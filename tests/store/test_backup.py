@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from workbench.errors import StoreError
-from workbench.store.backup import back_up, is_damaged, sound_backups
+from workbench.store.backup import back_up, damage, restore, sound_backups
 from workbench.store.database import sqlite_url
 from workbench.store.ledger import Ledger
 
@@ -68,7 +68,7 @@ def test_a_backup_is_taken_between_transactions_of_others(url):
         writing = pool.submit(add_trials, url, 30)
         while not writing.done():
             assert back_up(url).trials >= 1
-    assert is_damaged(back_up(url).file) == ""
+    assert damage(back_up(url).file) == ""
     assert back_up(url).trials == 30
 
 
@@ -78,7 +78,7 @@ def test_only_what_is_a_file_and_there_is_backed_up(url, postgres):
     assert back_up(postgres.database()) is None
 
 
-def damage(file, how):
+def harm(file, how):
     good = file.read_bytes()
     noise = random.Random(0).randbytes(len(good))
     half = len(good) // 2
@@ -101,7 +101,7 @@ def test_a_damaged_ledger_is_refused_with_the_backup_and_left_alone(file, url, h
     if how == "absent":
         file.unlink()
     else:
-        damage(file, how)
+        harm(file, how)
     before = file.read_bytes() if file.is_file() else None
     with pytest.raises(StoreError, match=str(file)) as told:
         use(url)
@@ -137,3 +137,19 @@ def test_a_damaged_backup_is_passed_over(file, url):
     add_trials(url, 3)
     back_up(url).file.write_bytes(b"garbage" * 1000)
     assert [(backup.file.name, backup.trials) for backup in sound_backups(file)] == [("ledger.db.backup-1", 2)]
+
+
+def test_a_restored_ledger_is_the_backup_and_the_damaged_one_is_kept_with_its_journal(file, url):
+    add_trials(url, 2)
+    backup = back_up(url)
+    file.write_bytes(b"garbage" * 1000)
+    file.with_name("ledger.db-journal").write_bytes(b"of the damaged file")
+    aside = restore(file, backup)
+    assert aside.read_bytes() == b"garbage" * 1000
+    assert aside.with_name(f"{aside.name}-journal").read_bytes() == b"of the damaged file"
+    assert not file.with_name("ledger.db-journal").exists()
+    assert damage(file) == ""
+    use(url)
+    file.unlink()
+    assert restore(file, backup) is None
+    assert sound_backups(file) == [backup]

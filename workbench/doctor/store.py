@@ -12,9 +12,10 @@ from pathlib import Path
 from workbench.doctor.check import Check, gibibytes
 from workbench.errors import StoreError
 from workbench.experiment import Experiment
+from workbench.store.backup import hint, is_lost, ledger_file, sound_backups
 from workbench.store.database import shown_url
 from workbench.store.inspection import LedgerState, inspect_ledger
-from workbench.store.vault import Vault
+from workbench.store.vault import DAMAGED, Vault
 from workbench.tracking.positions import projection_names
 from workbench.tracking.uri import tracking_uri
 
@@ -34,18 +35,35 @@ def store_checks(experiment: Experiment) -> Iterator[Check]:
     try:
         state = inspect_ledger(experiment.ledger_url, experiment.name)
     except StoreError as error:
-        remedy = "Put a backup in its place, or move it away to begin a new one; for a server, check that it runs."
-        yield Check("store", "ledger", "problem", str(error), remedy)
+        yield Check("store", "ledger", "problem", str(error), _ledger_remedy(experiment))
         return
     where = shown_url(experiment.ledger_url)
+    if state is None and (file := ledger_file(experiment.ledger_url)) and is_lost(file) and sound_backups(file):
+        found = f"{where} is {'empty' if file.exists() else 'gone'}, though there is a backup of it"
+        yield Check("store", "ledger", "problem", found, _ledger_remedy(experiment))
+        return
     if state is None:
         yield Check("store", "ledger", "ok", f"{where}: none yet, the first run makes it")
         return
     yield Check("store", "ledger", "ok", f"{where}: version {state.version}, {state.last_position} events")
     yield _trials(state)
     yield _sweeps(state, experiment)
-    yield _vault(Vault(experiment.store / "vault"), state.fit_keys)
+    yield _vault(Vault(experiment.store / "vault"), state.fit_keys, _repair(experiment))
     yield _projections(state, experiment)
+
+
+def _ledger_remedy(experiment: Experiment) -> str:
+    file = ledger_file(experiment.ledger_url)
+    if file is None:
+        return "Check that its server runs, and answers from here."
+    backups = sound_backups(file)
+    if not backups:
+        return hint(file)
+    return f"{_repair(experiment)} moves it away and puts {backups[0]} in its place."
+
+
+def _repair(experiment: Experiment) -> str:
+    return f"workbench doctor {experiment.root} --repair"
 
 
 def _folder(store: Path) -> tuple[Check, bool]:
@@ -96,11 +114,11 @@ def _sweeps(state: LedgerState, experiment: Experiment) -> Check:
     if not dead:
         return Check("store", "sweeps", "ok", found or "none is running")
     lost = ", ".join(f"sweep {s.number} was left by a driver that died ({s.owner.rpartition(':')[0]})" for s in dead)
-    remedy = f"workbench run {experiment.root} closes it and goes on with its trials."
+    remedy = f"workbench run {experiment.root} closes it and goes on with its trials; {_repair(experiment)} closes it."
     return Check("store", "sweeps", "warning", "; ".join(filter(None, (lost, found))), remedy)
 
 
-def _vault(vault: Vault, fit_keys: tuple[str, ...]) -> Check:
+def _vault(vault: Vault, fit_keys: tuple[str, ...], repair: str) -> Check:
     deadline, read, bad = time.monotonic() + VAULT_SECONDS, 0, []
     for key in fit_keys:
         if time.monotonic() > deadline:
@@ -108,25 +126,25 @@ def _vault(vault: Vault, fit_keys: tuple[str, ...]) -> Check:
         read += 1
         if not _readable(vault, key):
             bad.append(key)
-    aside = sum(1 for _ in (vault.root / "damaged").glob("*"))
+    aside = sum(1 for _ in (vault.root / DAMAGED).glob("*"))
     found = f"{read - len(bad)} fits read" + (f" of {len(fit_keys)}" if read < len(fit_keys) else "")
     found += f", {aside} damaged ones set aside earlier" if aside else ""
     if bad:
-        remedy = "Their trials keep their scores but cannot be blended; put back a backup, or add trials with --more N."
+        remedy = (
+            f"Their trials keep their scores but cannot be blended. {repair} names them, and what trains them anew."
+        )
         return Check("store", "vault", "warning", f"{found}, {len(bad)} absent or damaged: {bad[0]} …", remedy)
     if aside:
-        remedy = f"They are not used; look at them or delete them: {vault.root / 'damaged'}"
+        remedy = f"They are not used; look at them or delete them: {vault.root / DAMAGED}"
         return Check("store", "vault", "warning", found, remedy)
     return Check("store", "vault", "ok", found)
 
 
 def _readable(vault: Vault, fit_key: str) -> bool:
     try:
-        vault.result(fit_key)
-        vault.oof(fit_key)
+        return not vault.damage(fit_key)
     except StoreError:
         return False
-    return True
 
 
 def _projections(state: LedgerState, experiment: Experiment) -> Check:
@@ -139,5 +157,5 @@ def _projections(state: LedgerState, experiment: Experiment) -> Check:
     if any(not sweep.dead for sweep in state.open_sweeps):
         return Check("store", "projections", "ok", f"{late}; a sweep is running")
     log = experiment.store / "logs" / "projector.log"
-    remedy = f"The next workbench run catches up. If it stays so, see why: {log}"
+    remedy = f"The next workbench run catches up, or {_repair(experiment)}. If it stays so, see why: {log}"
     return Check("store", "projections", "warning", late, remedy)

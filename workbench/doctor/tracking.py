@@ -58,6 +58,8 @@ def _sqlite(file: Path) -> Check:
         if "locked" in str(error):
             remedy = "Somebody writes to it for long; if no sweep is running, look for a hung MLflow process."
             return Check("tracking", "MLflow", "warning", f"{file}: {error}", remedy)
-        remedy = f"Move {file.name} away: the next run makes a new one and logs every trial again from the ledger."
+        remedy = (
+            "workbench doctor --repair moves it away, makes a new one, and shows every trial again from the ledger."
+        )
         return Check("tracking", "MLflow", "problem", f"{file} cannot be read: {error}", remedy)
     return Check("tracking", "MLflow", "ok", f"{file}: {runs} runs")

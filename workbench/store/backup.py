@@ -84,16 +84,50 @@ def sound_backups(file: Path) -> list[Backup]:
     return [backup for backup in found if backup is not None]
 
 
-def is_damaged(file: Path) -> str:
-    """Return what SQLite says of a ledger's file that cannot be used, or an empty string where all is well."""
+def damage(file: Path, table: str = "trials") -> str:
+    """Return what is wrong with a SQLite file that should have a table, or an empty string where all is well.
+
+    Raises:
+        StoreError: it cannot be told: the file is absent, locked for long, or must not be read.
+    """
     try:
         with _opened(file) as connection:
             (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if said == "ok":
-                connection.execute("SELECT COUNT(*) FROM trials").fetchone()
+                connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
             return "" if said == "ok" else str(said).replace("\n", " ")
     except (OSError, sqlite3.Error) as error:
-        return str(error)
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such table" in str(error):
+            return str(error)
+        raise StoreError(f"{file} cannot be examined: {error}") from error
+
+
+def is_lost(file: Path) -> bool:
+    """Say whether a ledger's file is absent or empty, as before the first run and after an accident."""
+    return not file.exists() or (file.is_file() and file.stat().st_size == 0)
+
+
+def restore(file: Path, backup: Backup) -> Path | None:
+    """Put a backup in a ledger's place, and return where the damaged file is now; nothing is deleted.
+
+    Raises:
+        StoreError: a file cannot be copied or moved; the ledger is as it was.
+    """
+    partial = file.with_name(f".{file.name}.restored-{os.getpid()}")
+    aside = file.with_name(f"{file.name}.damaged-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
+    try:
+        _copy(backup.file, partial)
+        there = file.exists()
+        for suffix in (*SIDE_FILES, ""):  # the file last: its journal must not be left for another one
+            with contextlib.suppress(FileNotFoundError):
+                file.with_name(file.name + suffix).replace(aside.with_name(aside.name + suffix))
+        partial.replace(file)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{backup.file} could not be put in the place of {file}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return aside if there else None
 
 
 def hint(file: Path) -> str:
@@ -126,7 +160,7 @@ def _copy(file: Path, partial: Path) -> None:
     with _opened(file) as source, contextlib.closing(sqlite3.connect(partial)) as copy:
         copy.execute("PRAGMA journal_mode = OFF")  # all or nothing is what the renaming gives
         source.backup(copy)
-    if said := is_damaged(partial):
+    if said := damage(partial):
         raise sqlite3.DatabaseError(said)
     with partial.open("rb") as written:
         os.fsync(written.fileno())
@@ -134,11 +168,16 @@ def _copy(file: Path, partial: Path) -> None:
 
 def _inspect(file: Path) -> Backup | None:
     """Return what a backup's file holds; ``None`` if it is absent or not sound."""
-    if not file.is_file() or is_damaged(file):
+    if not file.is_file():
         return None
-    with _opened(file) as connection:
-        (trials,) = connection.execute("SELECT COUNT(*) FROM trials").fetchone()
-        (sweeps,) = connection.execute("SELECT COUNT(*) FROM sweeps").fetchone()
+    try:
+        if damage(file):
+            return None
+        with _opened(file) as connection:
+            (trials,) = connection.execute("SELECT COUNT(*) FROM trials").fetchone()
+            (sweeps,) = connection.execute("SELECT COUNT(*) FROM sweeps").fetchone()
+    except (StoreError, sqlite3.Error):
+        return None
     return Backup(file, datetime.fromtimestamp(file.stat().st_mtime, UTC), int(trials), int(sweeps))
 
 

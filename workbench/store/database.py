@@ -14,7 +14,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from workbench.errors import StoreError
-from workbench.store.backup import hint, ledger_file, sound_backups
+from workbench.store.backup import hint, is_lost, ledger_file, sound_backups
 from workbench.store.migration import migrate
 from workbench.store.tables import VERSION, counters, metadata
 
@@ -87,9 +87,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _refuse_lost(engine: Engine) -> None:
     """Refuse to make a new ledger where a backup tells that there was one."""
     file = ledger_file(engine.url.render_as_string(hide_password=False))
-    if file is None or (file.exists() and not (file.is_file() and file.stat().st_size == 0)):
-        return
-    if sound_backups(file):
+    if file is not None and is_lost(file) and sound_backups(file):
         what = "is empty" if file.exists() else "is not there"
         raise StoreError(f"the ledger {file} {what}, but was once. {hint(file)}")
 

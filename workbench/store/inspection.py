@@ -43,6 +43,8 @@ class LedgerState:
     """Failed trials by failure code."""
     last_failure: Failure | None
     open_sweeps: tuple[OpenSweep, ...]
+    last_sweep: int
+    """Number of the newest sweep, 0 if there is none."""
     last_position: int
     positions: dict[str, int]
     """How far each projection has read."""
@@ -62,8 +64,6 @@ class Recorded:
     """Of its attempts the last one; 0 where it has none."""
     result: TrialResult | None
     """Only of a complete trial."""
-    started: bool
-    """Whether any attempt of it was begun: one that waits for its values is shown nowhere."""
 
 
 def inspect_ledger(url: str, experiment: str) -> LedgerState | None:
@@ -136,6 +136,7 @@ def _state(connection: Connection, experiment: str) -> LedgerState | None:
         failures={code: codes.count(code) for code in dict.fromkeys(codes)},
         last_failure=failures[0] if failures else None,
         open_sweeps=_open_sweeps(connection),
+        last_sweep=connection.execute(select(func.max(sweeps.c.id))).scalar() or 0,
         last_position=counts.get("events", 0),
         positions={row.name: row.position for row in connection.execute(select(projections))},
         fit_keys=tuple(dict.fromkeys(_fit_keys(connection, experiment))),
@@ -161,7 +162,6 @@ def _recorded(connection: Connection) -> list[Recorded] | None:
             state=row.state,
             attempt=row.attempt or 0,
             result=TrialResult.model_validate_json(row.result) if row.state == "complete" and row.result else None,
-            started=row.values is not None,
         )
         for row in connection.execute(query)
     ]

@@ -32,9 +32,11 @@ from workbench.types import TrialResult
 
 Array = NDArray[np.float64]
 
-TEMPORARY, DAMAGED, PART = "tmp", "damaged", "part-"
-"""Folder of fits that are being written, folder of those that were set aside, and what names begin with of files that
-are being added to a fit or removed from it."""
+TEMPORARY, DAMAGED, CHECKPOINTS = "tmp", "damaged", "checkpoints"
+"""Folders of fits that are being written, of those that were set aside, and of trainings that may be taken up."""
+
+PART = "part-"
+"""How the names begin of files that are being added to a fit or removed from it."""
 
 ARRAY_ERRORS = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError, TokenError)
 """What numpy raises on files of arrays that are truncated or garbage."""
@@ -50,6 +52,10 @@ class Vault:
     def folder(self, fit_key: str) -> Path:
         """Return where a fit is, or would be."""
         return self.root / fit_key[:2] / fit_key
+
+    def fit_keys(self) -> list[str]:
+        """Return the keys of all fits that are there, sound or not."""
+        return sorted(folder.name for folder in self.root.glob("??/*") if folder.name[:2] == folder.parent.name)
 
     def has(self, fit_key: str) -> bool:
         """Say whether a fit is there and sound; a damaged one is set aside and does not count.
