@@ -59,6 +59,7 @@ BUILT_INS: dict[Group, dict[str, str]] = {
     },
     "engines": {
         "optuna": "workbench.search.optuna_engine:OptunaEngine",
+        "keras_tuner": "workbench.search.keras_tuner_engine:KerasTunerEngine",
         "random": "workbench.search.random_engine:RandomEngine",
     },
     "executors": {

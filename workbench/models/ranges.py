@@ -111,6 +111,14 @@ def value_at(parameter: Parameter, index: int) -> Scalar:
     return round(value) if parameter.kind == "int" else value
 
 
+def place_of(parameter: Parameter, value: Scalar) -> int:
+    """Return the 0-based place of one of the `count` values; of steps the nearest one."""
+    places = range(count(parameter) or 1)
+    if parameter.low is None:
+        return next(p for p in places if (at := value_at(parameter, p)) == value and type(at) is type(value))
+    return min(places, key=lambda place: abs(float(value_at(parameter, place)) - float(value)))
+
+
 def checked(parameter: Parameter, value: Any) -> Scalar:
     """Return ``value`` in the parameter's own type.
 
