@@ -2,7 +2,7 @@
 
 ``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs
 of each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
-``kill once``, or ``hang``. A job's ``seconds`` end its training early.
+``kill once``, or ``hang``. A job's ``seconds`` end its training early; a screening runs its splits and epochs alone.
 """
 
 from __future__ import annotations
@@ -37,15 +37,17 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
     if job.vault is None:
         raise TrialFailed("internal", "a fit needs a vault")
     vault = Vault(job.vault)
-    if vault.has(job.fit_key):
+    if job.screen is None and vault.has(job.fit_key):
         return vault.result(job.fit_key).model_copy(update={"cached": True})
     _count_execution(job)
     _fault(str(job.values.get("fault", "none")), job)
     bowl = (float(job.values["x"]) - 0.3) ** 2 + (float(job.values["y"]) - 2.0) ** 2
     until = None if job.seconds is None else time.monotonic() + job.seconds
     truncated = False
-    for split in range(SPLITS):
-        for epoch in range(1, EPOCHS + 1):
+    splits = tuple(range(SPLITS)) if job.screen is None else job.screen.splits
+    epochs = min(EPOCHS, job.epochs or EPOCHS, (job.screen and job.screen.epochs) or EPOCHS)
+    for split in splits:
+        for epoch in range(1, epochs + 1):
             truncated = until is not None and time.monotonic() > until
             if truncated:
                 break
@@ -53,18 +55,21 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
             value = bowl + 0.01 * split + 1.0 / epoch
             if report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=value / 2)):
                 raise TrialStopped
-    scores = tuple(bowl + 0.01 * split for split in range(SPLITS))
+    scores = tuple(bowl + 0.01 * split for split in splits)
     result = TrialResult(
         score=float(np.mean(scores)),
-        score_se=float(np.std(scores, ddof=1) / np.sqrt(SPLITS)),
+        score_se=float(np.std(scores, ddof=1) / np.sqrt(SPLITS)) if len(scores) > 1 else 0.0,
         scores=scores,
         values=job.values,
-        best_epochs=(EPOCHS,) * SPLITS,
-        epochs=(EPOCHS,) * SPLITS,
+        best_epochs=(epochs,) * len(splits),
+        epochs=(epochs,) * len(splits),
         fit_s=0.01,
         fit_key=f"{job.fit_key}-{job.job_id}" if truncated else job.fit_key,
         truncated=truncated,
+        screened=job.screen is not None,
     )
+    if result.screened:
+        return result
     with vault.writing(result.fit_key) as folder:
         write_predictions(folder, [np.full((4, 1), bowl) for _ in range(SPLITS)], None, "")
         write_result(folder, result)
