@@ -16,7 +16,9 @@ from pathlib import Path
 from workbench.doctor.check import Check
 from workbench.durations import format_duration
 from workbench.execution.contract import ExecutorOptions
-from workbench.execution.local import environment
+from workbench.execution.devices import Device
+from workbench.execution.environment import environment
+from workbench.execution.machine import usable_cores
 from workbench.types import Backend
 
 PROBE = Path(__file__).with_name("keras_probe.py")
@@ -28,7 +30,8 @@ def keras_check(backend: Backend, seconds: float = LIMIT_SECONDS, probe: Path = 
     """Import Keras with a backend, compute something, and say which devices it sees; after ``seconds`` it is ended."""
     name = f"keras on {backend}"
     with tempfile.TemporaryDirectory() as folder:
-        settings = environment(ExecutorOptions(backend=backend, logs=Path(folder)))
+        options = ExecutorOptions(backend=backend, logs=Path(folder))
+        settings = environment(options, Device(slot=0, threads=usable_cores(), memory_mb=0.0))
         # A file for what it says: a pipe would be held open by whatever an import leaves running.
         errors = Path(folder) / "errors"
         answer = Path(folder) / "answer"

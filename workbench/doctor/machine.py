@@ -6,24 +6,19 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-import psutil
 
 from workbench.doctor.check import Check, gibibytes
-from workbench.execution.local import usable_cores
+from workbench.execution.machine import memory, usable_cores
 
 ENOUGH_MEMORY = 1.5 * 2**30
 """Bytes. A worker with Keras and JAX takes 0.8 GiB, MLflow's process and the driver 0.3 GiB each."""
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def machine_checks() -> Iterator[Check]:
     """Look at the operating system, the cores and the memory."""
     yield _system()
     yield Check("machine", "cores", "ok", _cores())
-    yield _memory(*_available())
+    yield _memory(*memory())
 
 
 def _system() -> Check:
@@ -36,17 +31,6 @@ def _system() -> Check:
 def _cores() -> str:
     usable, there = usable_cores(), os.cpu_count() or 1
     return f"{usable} usable" + (f" of {there}" if usable < there else "")
-
-
-def _available() -> tuple[int, int]:
-    """Return available and total bytes; a container's limit counts where it is lower than the machine's."""
-    memory = psutil.virtual_memory()
-    try:
-        limit = int((CGROUP / "memory.max").read_text("ascii"))
-        used = int((CGROUP / "memory.current").read_text("ascii"))
-    except (OSError, ValueError):  # no container, or no limit
-        return memory.available, memory.total
-    return min(memory.available, max(limit - used, 0)), min(memory.total, limit)
 
 
 def _memory(available: int, total: int) -> Check:

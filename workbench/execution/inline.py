@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from workbench.execution.contract import ExecutorOptions, answer, load_runner
+from workbench.execution.protocol import worth_sending
 from workbench.types import Job, Reported, WorkerEvent
 
 
@@ -39,7 +40,8 @@ class InlineExecutor:
             reports: list[Reported] = []
 
             def report(reported: Reported, reports: list[Reported] = reports) -> bool:
-                reports.append(reported)
+                if worth_sending(reported.epoch):
+                    reports.append(reported)
                 return reported.job_id in self._stopped
 
             last = answer(self._runner, job, report)

@@ -6,6 +6,7 @@ once when its input closes, which is what the driver's death looks like from her
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import signal
@@ -14,7 +15,7 @@ import threading
 from typing import TextIO
 
 from workbench.execution.contract import answer, load_runner
-from workbench.execution.protocol import COMMAND, EVENT, Command, Hello, Stop, Submit
+from workbench.execution.protocol import COMMAND, EVENT, Command, Hello, Stop, Submit, worth_sending
 from workbench.types import Reported, WorkerEvent
 
 
@@ -39,6 +40,7 @@ class Worker:
             command = self._commands.get()
             if isinstance(command, Submit):
                 self._send(answer(runner, command.job, self._report))
+                self._stopped.discard(command.job.job_id)
 
     def _listen(self) -> None:
         for line in self._source:
@@ -55,7 +57,8 @@ class Worker:
             self._commands.put(command)
 
     def _report(self, reported: Reported) -> bool:
-        self._send(reported)
+        if worth_sending(reported.epoch):
+            self._send(reported)
         return reported.job_id in self._stopped
 
     def _send(self, event: WorkerEvent) -> None:
@@ -66,8 +69,23 @@ class Worker:
             os._exit(0)
 
 
+def die_with_driver(lifeline: int) -> None:
+    """Have the kernel kill this process group when the driver's end of a pipe closes (Linux; ``man 2 fcntl``).
+
+    The thread that waits for the end of the input does the same everywhere, unless native code holds the interpreter.
+    """
+    if sys.platform == "linux":
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
 def main() -> None:
     """Keep the pipe to the driver for events alone: prints of jobs and of C libraries go to standard error."""
+    if len(sys.argv) > 1:
+        die_with_driver(int(sys.argv[1]))
+    # What the driver ignores would be ignored here too; a handler of Python's would not run while native code does.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     Worker(sys.stdin, events).serve()
