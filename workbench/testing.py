@@ -42,9 +42,11 @@ def bowl(values: Values) -> float:
 
 
 def outcome(number: int, suggestion: Suggestion) -> Outcome:
-    """Return what became of a trial: every fifth one failed, the others have the score of `bowl`."""
+    """Return what became of a trial: of five, one failed and one was pruned; the others have the score of `bowl`."""
     if number % 5 == 4:
         return Outcome(suggestion, "failed")
+    if number % 5 == 2:
+        return Outcome(suggestion, "pruned", steps=number, last=bowl(suggestion.values))
     return Outcome(suggestion, "complete", (bowl(suggestion.values),))
 
 
@@ -58,9 +60,7 @@ class EngineContract(ABC):
     def _search(self, engine: Engine, numbers: range, space: Space) -> list[Suggestion]:
         asked = []
         for number in numbers:
-            suggestion = engine.ask(number, space)
-            if suggestion is None:
-                break
+            suggestion = self._asked(engine, number, space)
             engine.tell(number, outcome(number, suggestion), space)
             asked.append(suggestion)
         return asked
@@ -88,6 +88,39 @@ class EngineContract(ABC):
         rest = self._search(resumed, range(9, 14), space)
         if rest != whole[9:]:
             raise AssertionError(f"expected {whole[9:]}, got {rest}")
+
+    def test_trials_in_flight_at_an_interruption_may_end_in_any_order(self) -> None:
+        """Two trials ran when the search was interrupted; told later, they leave no trace of it."""
+        space, options = awkward_space(), EngineOptions("minimize", seed=3, startup=4)
+        whole, resumed = self.make(options), self.make(options)
+        told = dict(enumerate(self._search(whole, range(8), space)))
+        told.update({number: self._asked(whole, number, space) for number in (8, 9)})
+        for number in (*range(8), 9, 8):
+            resumed.tell(number, outcome(number, told[number]), space)
+        for number in (8, 9):
+            whole.tell(number, outcome(number, told[number]), space)
+        expected, got = (self._search(engine, range(10, 13), space) for engine in (whole, resumed))
+        if got != expected:
+            raise AssertionError(f"expected {expected}, got {got}")
+
+    def test_parallel_suggestions_differ(self) -> None:
+        """What is asked for before anything is told is not the same; it may be told in any order."""
+        space, engine = awkward_space(), self.make(EngineOptions("minimize", seed=5, startup=3))
+        self._search(engine, range(6), space)
+        asked = {number: self._asked(engine, number, space) for number in range(6, 10)}
+        if any(asked[left].values == asked[right].values for left in asked for right in asked if left < right):
+            raise AssertionError(f"expected four configurations, got {asked}")
+        for number in (9, 6, 8, 7):
+            engine.tell(number, outcome(number, asked[number]), space)
+        engine.tell(10, outcome(10, Suggestion(space.defaults())), space)
+        self._asked(engine, 11, space)
+
+    def _asked(self, engine: Engine, number: int, space: Space) -> Suggestion:
+        """Ask where the engine cannot be at its end: continuous parameters have always more to try."""
+        suggestion = engine.ask(number, space)
+        if suggestion is None:
+            raise AssertionError(f"expected values for number {number}, got none")
+        return suggestion
 
     def test_seeds_differ(self) -> None:
         """Another seed suggests other values."""
@@ -155,6 +188,23 @@ class ExecutorContract(ABC):
             after = self._run(executor, self._job(tmp_path, "2", {"epochs": 1}))[-1]
             if failed.event != "failed" or after.event != "finished":
                 raise AssertionError(f"unexpected events: {failed} {after}")
+        finally:
+            executor.close()
+
+    def test_as_many_jobs_run_at_once_as_it_says(self, tmp_path: Path) -> None:
+        """Each job of a full executor ends with exactly one event, and nothing is under way then."""
+        executor = self.make(ExecutorOptions(runner=self.runner, logs=tmp_path, workers=2))
+        jobs = [self._job(tmp_path, str(number), {"epochs": 2}) for number in range(executor.capacity)]
+        try:
+            for job in jobs:
+                executor.submit(job)
+            ends: list[str] = []
+            limit = time.monotonic() + 60.0
+            while len(ends) < len(jobs) and time.monotonic() < limit:
+                ends += [e.job_id for e in executor.events(timeout=0.2) if not isinstance(e, Reported)]
+            ends += [e.job_id for e in executor.events(timeout=0.0)]
+            if sorted(ends) != [job.job_id for job in jobs] or executor.busy or not executor.devices:
+                raise AssertionError(f"unexpected ends of {len(jobs)} jobs: {ends}")
         finally:
             executor.close()
 

@@ -15,7 +15,7 @@ THREAD_VARIABLES = (
     "LOKY_MAX_CPU_COUNT",  # what joblib takes n_jobs=-1 for
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
-    "NPROC",  # XLA's pools on the CPU (jaxlib reads it when a client is made)
+    "NPROC",  # XLA's pools on the CPU: as many trials a core second as when bound to a core, else a third fewer
 )
 
 
@@ -27,7 +27,6 @@ def environment(options: ExecutorOptions, device: Device) -> dict[str, str]:
     return {
         **os.environ,
         **dict.fromkeys(THREAD_VARIABLES, str(device.threads)),
-        **_xla(device),
         **_gpu(device),
         "KERAS_BACKEND": options.backend,
         # Threads that wait must not spin: on a busy machine each barrier would cost a time slice.
@@ -36,13 +35,6 @@ def environment(options: ExecutorOptions, device: Device) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
     }
-
-
-def _xla(device: Device) -> dict[str, str]:
-    """Keep one thread's worker from dealing its matrix products out to a pool (the user's own flags come last)."""
-    if device.threads > 1:
-        return {}
-    return {"XLA_FLAGS": f"--xla_cpu_multi_thread_eigen=false {os.environ.get('XLA_FLAGS', '')}".strip()}
 
 
 def _gpu(device: Device) -> dict[str, str]:
