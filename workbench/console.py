@@ -78,8 +78,8 @@ class TerminalObserver:
         self._console.print(Text(text, style="yellow"))
 
     def _left(self) -> str:
-        if self._progress is None or self._progress.seconds_left is None:
-            return ""
+        if self._progress is None or self._progress.seconds_left is None or self._progress.seconds_left < 1.0:
+            return ""  # no trial is left to begin; those that run take as long as they take
         return f", about {format_duration(self._progress.seconds_left)} left"
 
     def _render(self) -> RenderableType:

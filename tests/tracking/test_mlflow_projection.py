@@ -112,7 +112,7 @@ def test_a_screening_never_mixes_with_whole_trials(ledger: Ledger, uri: str, sto
     replay(ledger, [MlflowProjection(ledger, uri, store)])
     found = named(uri)
     pruned, promoted, screened = (found[name] for name in ("lightgbm#0001", "mlp#0003", "mlp#0004"))
-    assert screened.data.metrics == {"screen_score": 0.92, "screen_score_se": 0.01, "screen_fit_s": 0.2}
+    assert screened.data.metrics == {"screen_score": 0.92, "screen_fit_s": 0.2}
     assert screened.data.tags["wb.stage"] == "screen"
     assert {name: promoted.data.metrics[name] for name in ("score", "screen_score", "fit_s", "gpu_peak_mb")} == {
         "score": 0.81,

@@ -47,9 +47,7 @@ def sortable(event: TrialFinished) -> dict[str, float]:
     """
     if event.result is None:
         return {}
-    if event.state == "screened":
-        return {f"screen_{name}": value for name, value in _numbers(event.result, "score", "score_se", "fit_s").items()}
-    return _whole(event.result)
+    return _screening(event.result) if event.state == "screened" else _whole(event.result)
 
 
 def charts(event: TrialFinished, reports: Sequence[Report], monitor: str) -> dict[str, Curve]:
@@ -68,6 +66,11 @@ def _result_tags(result: TrialResult) -> dict[str, str]:
     if result.batch_scale < 1.0:
         tags["wb.batch_scale"] = f"{result.batch_scale:g}"
     return tags
+
+
+def _screening(result: TrialResult) -> dict[str, float]:
+    several = ("score_se",) if len(result.scores) > 1 else ()  # of a single split there is no standard error
+    return {f"screen_{name}": value for name, value in _numbers(result, "score", *several, "fit_s").items()}
 
 
 def _whole(result: TrialResult) -> dict[str, float]:
