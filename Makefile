@@ -11,10 +11,10 @@ INSTALLED := .venv/.installed
 COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check style types layers format ui bench soak docs schema lock clean
+.PHONY: help install demo test check style types layers format ui bench bench-search soak docs schema lock clean
 
 help:  ## Show the targets
-	@awk -F ':.*##  *' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Make .venv and install everything into it, with the pinned versions
 
@@ -55,6 +55,9 @@ ui: $(INSTALLED)  ## Serve MLflow and TensorBoard of the demo on this machine
 
 bench: $(INSTALLED)  ## Measure seconds to --help, to the first trial, and for the demo
 	$(BIN)/python -m benchmarks.startup
+
+bench-search: $(INSTALLED)  ## Measure a search beside its training: use of the cores, the driver's work, memory (10 minutes)
+	$(BIN)/python -m benchmarks.search
 
 soak: $(INSTALLED)  ## Run the tests that take minutes: kill and resume, again and again
 	$(BIN)/python -m pytest -m soak --timeout 3600 tests
