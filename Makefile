@@ -14,7 +14,7 @@ COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 .PHONY: help install demo test check style types layers format ui bench bench-search soak docs schema lock clean
 
 help:  ## Show the targets
-	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Make .venv and install everything into it, with the pinned versions
 
