@@ -229,7 +229,13 @@ class Driver:
         self._show()
 
     def _hear(self, running: Running, event: Reported) -> None:
-        """Keep a report, and let the pruner judge it."""
+        """Keep a report, and let the pruner judge it.
+
+        What comes after its verdict is not kept, and a trial that ends before it hears of it is pruned all the same:
+        how a search goes does not hang on how fast workers are.
+        """
+        if running.ending == "pruned":
+            return
         self._reports.append((running.claim.attempt, event))
         running.curve.append(Report(event.split, event.epoch, event.value, event.loss))
         claim = running.claim
@@ -245,12 +251,12 @@ class Driver:
         self.executor.stop(str(running.claim.attempt))
 
     def _end(self, running: Running, event: WorkerEvent) -> None:
-        if isinstance(event, Finished):
+        if running.ending == "pruned":
+            self._finish(running, Ended("pruned", message=running.message))
+        elif isinstance(event, Finished):
             self._finish(running, _judged(event.result))
         elif isinstance(event, Failed):
             self._fail(running, event.failure)
-        elif isinstance(event, (Stopped, Lost)) and running.ending == "pruned":
-            self._finish(running, Ended("pruned", message=running.message))
         elif isinstance(event, (Stopped, Lost)) and running.ending == "timeout":
             failure = Failure(code="timeout", message=f"no end after {running.seconds:.0f} s; see search.trial_time")
             self._finish(running, Ended("failed", failure=failure))
