@@ -20,7 +20,7 @@ from workbench.ensembles.blend import blend
 from workbench.ensembles.members import gather
 from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
 from workbench.seeds import derive_seed
-from workbench.types import BlendResult, fingerprint
+from workbench.types import BASE_FAMILY, BlendResult, fingerprint
 from workbench.workspace import Workspace
 
 KEPT_BUNDLES = 10
@@ -108,6 +108,26 @@ class Delivery:
         )
         seed = derive_seed(config.seed, "blend")
         return blend(members, config.ensemble.method, starts=config.ensemble.starts, seed=seed)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Say of each trial that is good enough to be blended, and whose fit is absent or damaged, that it is not."""
+        workspace, count = self.workspace, self.workspace.experiment.config.ensemble.per_family
+        loss, vault = workspace.metric.loss, workspace.vault
+        worst: dict[str, list[float]] = {}
+        for candidate in workspace.candidates(count):
+            worst.setdefault(candidate.family, []).append(loss(candidate.score))
+        missing = [
+            trial.name
+            for trial in workspace.trials()
+            if trial.result is not None
+            and (len(losses := worst.get(trial.family, [])) < count or loss(trial.result.score) <= max(losses))
+            and trial.family != BASE_FAMILY
+            and not vault.folder(trial.result.fit_key).is_dir()
+        ]
+        remedy = f"'workbench doctor {workspace.experiment.root} --repair' says more"
+        return tuple(
+            f"{name} is not blended: its fit is absent, or was damaged and set aside; {remedy}" for name in missing
+        )
 
     def leaderboard(self, blended: BlendResult | None, per_family: int = 1) -> tuple[Row, ...]:
         """Return the blend and the best trials, best first."""

@@ -15,7 +15,7 @@ from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery_stage import Delivery
-from workbench.errors import ConfigError, NothingToDeliver
+from workbench.errors import ConfigError, NothingToDeliver, StoreError
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
@@ -141,10 +141,9 @@ def _renamed(workspace: Workspace) -> str:
 def _last_blend(workspace: Workspace) -> BlendResult | None:
     """Return the blend that was delivered last, if its members are trials of the workspace's studies."""
     last = workspace.ledger.last_delivery(workspace.experiment.name)
-    file = sweep_folder(workspace.experiment, last[0]) / "result.json" if last else None
-    if file is None or not file.is_file():
+    result = _readable_result(sweep_folder(workspace.experiment, last[0])) if last else None
+    if result is None:
         return None
-    result = read_result(file)
     known = {(t.name, t.result.fit_key) for t in workspace.trials() if t.result is not None}
     if not {(member.trial, member.fit_key) for member in result.members} <= known:
         return None
@@ -175,11 +174,18 @@ def _delivered(workspace: Workspace) -> SweepResult | None:
         return None
     number, key = last
     folder = sweep_folder(workspace.experiment, number)
-    if key != Delivery(workspace, folder).key() or not (folder / "result.json").is_file():
+    if key != Delivery(workspace, folder).key() or (result := _readable_result(folder)) is None:
         return None
-    result = read_result(folder / "result.json")
     paths = (result.paths.leaderboard, result.paths.submission, result.paths.model)
     return result if all(path is None or path.exists() for path in paths) else None
+
+
+def _readable_result(folder: Path) -> SweepResult | None:
+    """Return a sweep's result; ``None`` where it is gone or damaged: it is then delivered anew from the ledger."""
+    try:
+        return read_result(folder / "result.json")
+    except StoreError:
+        return None
 
 
 def sweep_folder(experiment: Experiment, number: int) -> Path:
@@ -210,6 +216,8 @@ class Sweep:
         self.folder.mkdir(parents=True, exist_ok=True)
         key = delivery.key()  # before the blend: a trial that ends meanwhile is for the next delivery
         observer.phase("blending")
+        for line in delivery.left_out():
+            observer.notice(line)
         blended = delivery.blend()
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
         board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended))

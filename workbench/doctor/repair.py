@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,6 +101,11 @@ def _alone(store: Path, name: str) -> Iterator[None]:
         yield
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number and what it counts: ``1 fit``, ``2 fits``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _silent(_: str) -> None: ...
 
 
@@ -113,16 +119,18 @@ def _mend_ledger(url: str) -> tuple[Step, Literal["sound", "restored", "absent"]
         return Step("store", "ledger", "on a server, which keeps its own backups"), "sound"
     backups = sound_backups(file)
     if is_lost(file):
-        said = f"{file.name} is {'empty' if file.exists() else 'gone'}"
+        what = "is empty" if file.exists() else "is gone"
         if not backups:
             return Step("store", "ledger", f"{file}: none yet, the first run makes it"), "absent"
-    elif not (said := damage(file)):
+    elif said := damage(file):
+        what = f"is damaged ({said})"
+    else:
         return Step("store", "ledger", f"{file} is sound"), "sound"
     if not backups:
-        return Step("store", "ledger", f"{file} is damaged ({said}). {hint(file)}", left=True), "absent"
+        return Step("store", "ledger", f"{file} {what}. {hint(file)}", left=True), "absent"
     aside = restore(file, backups[0])
-    moved = f"; it is {aside.name} now" if aside else ""
-    text = f"{said}{moved}. {backups[0]} is in its place; trials after that are evaluated again, from the vault's fits"
+    moved = f", and is {aside.name} now" if aside else ""
+    text = f"{file} {what}{moved}. In its place is {backups[0]}; trials since then are searched again"
     return Step("store", "ledger", text), "restored"
 
 
@@ -133,7 +141,7 @@ def _mend_sweeps(ledger: Ledger, experiment: Experiment) -> Step:
     if not queued and not closed:
         return Step("store", "sweeps", "none was left by a dead driver")
     sweeps = f"; sweep {', '.join(closed)} closed as interrupted" if closed else ""
-    return Step("store", "sweeps", f"{queued} trials of dead drivers queued{sweeps}")
+    return Step("store", "sweeps", f"{counted(queued, 'trial')} of dead drivers queued{sweeps}")
 
 
 def _dead_sweeps(experiment: Experiment) -> list[int]:
@@ -166,28 +174,32 @@ def _mend_vault(vault: Vault, trials: list[Recorded], root: Path) -> Iterator[St
     by_key = {trial.result.fit_key: trial for trial in reversed(trials) if trial.result and trial.result.fit_key}
     found = repair_vault(vault, by_key)
     removed = [
-        f"{count} {what} removed"
-        for count, what in ((found.leftovers, "leftovers of dead writers"), (found.checkpoints, "old checkpoints"))
+        f"{counted(count, what)} removed"
+        for count, what in ((found.leftovers, "leftover"), (found.checkpoints, "old checkpoint"))
         if count
     ]
-    unnamed = [f"{found.unnamed} of them are named by no trial, and kept as a cache"] if found.unnamed else []
-    yield Step("store", "vault", "; ".join([f"{found.sound} fits are sound", *unnamed, *removed]))
+    unnamed = [f"no trial names {found.unnamed} of them; they are kept as a cache"] if found.unnamed else []
+    yield Step("store", "vault", "; ".join([f"{counted(found.sound, 'sound fit')}", *unnamed, *removed]))
     for key, said in found.damaged.items():
         whose = by_key[key].name if key in by_key else "no trial of the ledger"
         yield Step("store", "vault", f"the fit {key} of {whose} is now below {vault.root / DAMAGED}: {said}")
     missing = [by_key[key] for key in sorted(found.missing)]
     for trial in missing[:NAMED]:
-        yield Step("store", "vault", f"{trial.name} keeps its score and cannot be blended: {_anew(trial, root)}", True)
+        yield Step(
+            "store",
+            "vault",
+            f"{trial.name} keeps its score and cannot be blended; to train it anew: {_anew(trial, root)}",
+        )
     if missing[NAMED:]:
-        yield Step("store", "vault", f"and {len(missing) - NAMED} more trials like these", True)
+        yield Step("store", "vault", f"and {counted(len(missing) - NAMED, 'more trial')} like these")
 
 
 def _anew(trial: Recorded, root: Path) -> str:
     """Return the command that evaluates a trial's configuration again."""
     family = trial.name.rpartition("#")[0]
     values = trial.result.values if trial.result else {}
-    given = "".join(f" --values {name}={value}" for name, value in values.items())
-    return f"workbench try {root} {family}{given}"
+    given = [part for name, value in values.items() for part in ("--values", f"{name}={value}")]
+    return shlex.join(["workbench", "try", str(root), family, *given])
 
 
 # --- MLflow ----------------------------------------------------------------------------------------------------------
@@ -233,11 +245,11 @@ def _mend_runs(ledger: Ledger, store: Path, uri: str) -> Iterator[Step]:
         return
     for difference in differences[:NAMED]:
         yield Step("tracking", "MLflow", str(difference))
-    more = f" and {len(differences) - NAMED} more" if differences[NAMED:] else ""
+    more = f", for the above and {len(differences) - NAMED} more" if differences[NAMED:] else ""
     still = mend(ledger, store, uri, differences)
     aside = len({run for difference in differences for run in difference.runs})
-    what = f"{last} events shown again{more and f': the above{more}'}"
-    what += f"; {aside} runs that the ledger denies are set aside (tag wb.kind)" if aside else ""
+    what = f"{counted(last, 'event')} shown again{more}"
+    what += f"; {counted(aside, 'run')} that the ledger denies set aside (their tag wb.kind says so)" if aside else ""
     yield Step("tracking", "MLflow", what if still else f"{what}; it shows every trial as the ledger has it now")
     for difference in still[:NAMED]:
         yield Step("tracking", "MLflow", f"still differs: {difference}", True)

@@ -79,7 +79,12 @@ class Bench:
         return self._spaces[family.name]
 
     def known(self, configuration: Configuration) -> Trial | None:
-        """Return the first complete trial of a configuration, if the ledger has one."""
+        """Return the first complete trial of a configuration, if the ledger has one.
+
+        One whose fit was damaged is not known: it is trained anew, and both trials can be blended then.
+        """
+        if self.workspace.vault.lost(configuration.fit_key):
+            return None
         study = self.study(configuration.family, configuration.ground)
         for trial in self.workspace.ledger.trials(study.id):
             if trial.result is not None and trial.result.fit_key == configuration.fit_key:

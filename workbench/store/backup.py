@@ -95,7 +95,7 @@ def damage(file: Path, table: str = "trials") -> str:
             (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if said == "ok":
                 connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
-            return "" if said == "ok" else str(said).replace("\n", " ")
+            return "" if said == "ok" else str(said).rpartition("\n")[2]
     except (OSError, sqlite3.Error) as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such table" in str(error):

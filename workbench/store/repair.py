@@ -13,7 +13,7 @@ from workbench.store.vault import CHECKPOINTS, PART, TEMPORARY, Vault
 
 DAY = 86400.0
 LEFTOVER_SECONDS = DAY
-"""What has not changed for so long, and tells no writer, is of a dead one."""
+"""What has not changed for so long is of a dead writer, also of one on another machine, of which nothing is known."""
 CHECKPOINT_SECONDS = 7 * DAY
 """A checkpoint that nobody went on from for so long is removed, as trainings do that come by."""
 
@@ -64,8 +64,9 @@ def repair_vault(vault: Vault, named: Iterable[str]) -> VaultRepair:
 def _leftovers(vault: Vault) -> Iterator[Path]:
     """Yield what dead writers left: fits that were not finished, and parts of fits."""
     for path in (vault.root / TEMPORARY).glob("*"):
-        owner = path.name.split("-", 2)[2:]  # <fit key>-<random>-<owner>; older versions named none
-        if known_dead(owner[0].replace("+", ":")) if owner else _unchanged_for(path, LEFTOVER_SECONDS):
+        owner = "".join(path.name.split("-", 2)[2:]).replace("+", ":")  # <fit key>-<random>-<owner>
+        told = owner.count(":") == 2  # older versions named none
+        if (told and known_dead(owner)) or _unchanged_for(path, LEFTOVER_SECONDS):
             yield path
     for key in vault.fit_keys():
         parts = vault.folder(key).glob(f"{PART}*")

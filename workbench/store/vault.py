@@ -89,6 +89,10 @@ class Vault:
             return str(error)
         return broken(folder)
 
+    def lost(self, fit_key: str) -> bool:
+        """Say whether a fit was damaged and set aside, and has not been made anew."""
+        return not self.has(fit_key) and any((self.root / DAMAGED).glob(f"{fit_key}-*"))
+
     @contextlib.contextmanager
     def writing(self, fit_key: str) -> Iterator[Path]:
         """Yield an empty folder that becomes the fit's when the block ends well, and goes away when it does not.
