@@ -192,13 +192,15 @@ def leaderboard(
     settings: Settings = None,
 ) -> None:
     """Show the best trials of what is stored, and the last blend."""
+    from workbench.console import show_tallies
     from workbench.delivery.leaderboard import render
     from workbench.sweep import stored_leaderboard
 
-    experiment = _experiment(folder, store, seed, settings)
+    experiment, console = _experiment(folder, store, seed, settings), _console()
     metric = experiment.metric_ref()
-    rows = stored_leaderboard(experiment, top)
-    _console().print(render(rows, title=experiment.name, metric=metric.name, direction=metric.direction))
+    rows, counted = stored_leaderboard(experiment, top)
+    console.print(render(rows, title=experiment.name, metric=metric.name, direction=metric.direction))
+    show_tallies(console, counted)
 
 
 @app.command()

@@ -14,13 +14,15 @@ from typing import Any
 from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
+from workbench.delivery.tally import Tally, tallies
 from workbench.delivery_stage import Delivery
-from workbench.errors import ConfigError, NothingToDeliver, StoreError
+from workbench.errors import ConfigError, NothingToDeliver, StoreError, StoreError
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
 from workbench.search_stage import find_changes, has_work, open_search, resolve_budget
+from workbench.store.backup import back_up
 from workbench.store.database import shown_url
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted
 from workbench.tracking.projector import Projector, catch_up, start_projector
@@ -118,16 +120,17 @@ def ensemble(experiment: Experiment) -> tuple[Row, ...]:
         return delivery.leaderboard(blended, experiment.config.ensemble.per_family)
 
 
-def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[Row, ...]:
-    """Return the best stored trials, beside the last blend that was delivered."""
+def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[tuple[Row, ...], tuple[Tally, ...]]:
+    """Return the best stored trials, beside the last blend that was delivered, and what became of all of them."""
     with open_workspace(experiment) as workspace:
+        counted = tallies(workspace.trials())
         rows = Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
         hint = "" if rows else _renamed(workspace)
     if not rows:
         raise NothingToDeliver(
             f"no trial of '{experiment.name}' as it is now is complete in {experiment.store}; run it{hint}"
         )
-    return rows
+    return rows, counted
 
 
 def _renamed(workspace: Workspace) -> str:
@@ -257,6 +260,7 @@ class Sweep:
 
     def _result(self, blended: BlendResult, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
         workspace, experiment = self.workspace, self.workspace.experiment
+        counted = tallies(workspace.trials())
         return SweepResult(
             experiment=experiment.name,
             sweep=self.number,
@@ -267,6 +271,8 @@ class Sweep:
             method=blended.method,
             members=blended.members,
             trials={study.family: workspace.ledger.counts(study.id) for study in workspace.studies},
+            failures={tally.family: tally.failures for tally in counted if tally.failures},
+            promoted={tally.family: tally.promoted for tally in counted if tally.promoted},
             seconds=time.monotonic() - self.began,
             seed=experiment.config.seed,
             data_key=workspace.dataset.key,
@@ -346,3 +352,5 @@ def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterato
         ledger.close_sweep(SweepFinished(sweep=number, state="complete", artifacts=sweep.artifacts))
     finally:
         projector.close(patience)
+        with contextlib.suppress(StoreError):  # the sweep itself is whole
+            back_up(ledger.url)

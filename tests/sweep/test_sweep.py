@@ -85,7 +85,11 @@ def test_a_renamed_experiment_is_told_where_its_trials_are(done):
 
 @looks_at_done
 def test_the_blend_and_the_base_are_on_the_leaderboard(done):
-    rows = stored_leaderboard(workbench.Experiment.from_folder(done.folder), per_family=4)
+    rows, counted = stored_leaderboard(workbench.Experiment.from_folder(done.folder), per_family=4)
+    assert [(tally.family, tally.states) for tally in counted] == [
+        ("dummy", {"complete": 1}),
+        ("lightgbm", {"complete": 4}),
+    ]
     assert {row.family for row in rows} == {"blend", "dummy", "lightgbm"}
     assert len([row for row in rows if row.family == "lightgbm"]) == 4
     (base,) = [row for row in rows if row.family == "dummy"]
@@ -170,6 +174,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path):
     assert result.paths.submission.read_text() == done.result.paths.submission.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_sweep_says_so_and_gives_its_trials_back(tmp_path, number, code):
     folder = make_experiment(tmp_path / "small", YAML.replace("trials: 4", "trials: 200"))
@@ -187,6 +192,7 @@ def test_a_stopped_sweep_says_so_and_gives_its_trials_back(tmp_path, number, cod
     assert "RUNNING" not in dict(mlflow_runs(folder)).values()
 
 
+@pytest.mark.slow
 def test_a_time_budget_is_kept_and_delivers(tmp_path):
     folder = make_experiment(tmp_path / "small", YAML.replace("trials: 4", "trials: 100000"))
     result = workbench.run(str(folder), seconds=15.0)
