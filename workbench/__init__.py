@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from workbench.metrics import Metric
     from workbench.models.problem import Problem
     from workbench.models.recipe import Recipe
+    from workbench.study import load_study
     from workbench.sweep import run
 
-__all__ = ["Comparison", "Experiment", "Metric", "Problem", "Recipe", "evaluate", "feature_set", "run"]
+__all__ = ["Comparison", "Experiment", "Metric", "Problem", "Recipe", "evaluate", "feature_set", "load_study", "run"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "Recipe": "workbench.models.recipe",
     "evaluate": "workbench.evaluation",
     "feature_set": "workbench.data.features",
+    "load_study": "workbench.study",
     "run": "workbench.sweep",
 }
 

@@ -58,7 +58,7 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "pinball_<Q>": "workbench.metrics:pinball",
     },
     "engines": {
-        "optuna": "workbench.search.optuna_engine:OptunaEngine",
+        "optuna": "workbench.search.samplers:make_engine",
         "keras_tuner": "workbench.search.keras_tuner_engine:KerasTunerEngine",
         "random": "workbench.search.random_engine:RandomEngine",
     },

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from workbench.errors import FactoryError
 from workbench.models.ranges import checked, count, value_at
-from workbench.search.random_engine import bounds
+from workbench.search.points import bounds
 from workbench.types import Parameter, Scalar
 
 

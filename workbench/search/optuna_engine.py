@@ -1,96 +1,109 @@
-"""Optuna behind the engine contract: a study in memory, rebuilt from what is told.
+"""Optuna's samplers behind the engine contract: tpe, gp, cmaes and nsga2.
 
-The ledger is the only truth, so no Optuna storage is used. Every ``ask`` gets a sampler of its own, seeded by the
-experiment's seed and the trial's number.
+Every ``ask`` gets a sampler of its own, seeded by the experiment's seed and the trial's number. What a sampler has to
+remember travels in `Suggestion.state` and comes back with the outcome; nothing is pickled.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.samplers import BaseSampler
 
-from workbench.models.ranges import plain
-from workbench.search.distributions import distribution, internal, suggested
+from workbench.errors import ConfigError
 from workbench.search.engine import EngineOptions, Outcome, Suggestion
+from workbench.search.told_study import ToldStudy
 from workbench.seeds import derive_seed
-from workbench.types import Scalar, Space, Values
-
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
+from workbench.types import Space
 
 
 class OptunaEngine:
-    """Tree-structured Parzen estimator (Bergstra et al., 2011), multivariate, with groups for conditional spaces.
+    """Suggests with one of Optuna's samplers; running trials count, so that parallel suggestions differ.
 
-    Multivariate TPE models parameters together (Falkner et al., 2018, "BOHB"); ``constant_liar`` counts running trials
-    as bad ones, so that parallel suggestions differ (Ginsbourger et al., 2010).
+    ``tpe``: tree-structured Parzen estimator (Bergstra et al., 2011), multivariate (Falkner et al., 2018, "BOHB"), with
+    groups for conditional spaces; ``constant_liar`` counts running trials as bad ones (Ginsbourger et al., 2010).
+    ``gp``: a Gaussian process. ``cmaes``: `workbench.search.cma`. ``nsga2``: `workbench.search.nsga2`.
+    ``auto`` is tpe, and nsga2 for several objectives.
     """
 
     def __init__(self, options: EngineOptions) -> None:
-        """Make an empty study."""
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        """Begin without trials.
+
+        Raises:
+            ConfigError: the sampler needs PyTorch, which is not installed.
+        """
+        several = len(options.directions) > 1
         self._options = options
-        self._study = optuna.create_study(direction=options.direction)
-        self._asked: dict[int, optuna.Trial] = {}
+        self._name = ("nsga2" if several else "tpe") if options.sampler == "auto" else options.sampler
+        if self._name == "gp" and importlib.util.find_spec("torch") is None:
+            raise ConfigError(
+                "sampler 'gp' needs PyTorch: pip install 'workbench[gp]' (the CPU version does), or take the sampler "
+                "tpe, which needs nothing more"
+            )
+        self._told: dict[int, Outcome] = {}
+        self._running: dict[int, Suggestion] = {}
+        self._study: ToldStudy | None = None
+        self._known: dict[Any, Any] = {}
 
     def ask(self, number: int, space: Space) -> Suggestion:
         """Suggest values, parents before children."""
-        self._study.sampler = self._sampler(number)
-        trial = self._study.ask()
-        values: Values = {}
-        for parameter in space.parameters:
-            if parameter.active(values):
-                values[parameter.name] = suggested(parameter, _suggest(trial, parameter.name, distribution(parameter)))
-        self._asked[number] = trial
-        return Suggestion(values)
+        study = self._study
+        if study is None or study.space != space or not study.follows(number):
+            study = self._study = self._rebuilt(space)
+        sampler = self._sampler(number, space)
+        values = study.ask(number, sampler)
+        state: dict[str, Any] = getattr(sampler, "state", {})
+        study.keep(number, state)
+        self._running[number] = Suggestion(values, state=state)
+        return self._running[number]
 
-    def tell(self, number: int, outcome: Outcome, space: Space) -> None:
-        """Add the trial to the study; one that has no score counts as failed, and is not modelled."""
-        trial, score = self._asked.pop(number, None), outcome.objectives[0] if outcome.objectives else None
-        if trial is None:
-            self._study.add_trial(_frozen(outcome.suggestion.values, score, space))
-        elif score is None:
-            self._study.tell(trial, state=TrialState.FAIL)
+    def tell(self, number: int, outcome: Outcome, space: Space) -> None:  # noqa: ARG002 - the contract's signature
+        """Take note of a trial; one without a score that can be compared counts as failed."""
+        asked, again = self._running.pop(number, None), number in self._told
+        self._told[number] = outcome
+        study = self._study
+        if study is None:
+            return
+        if asked == outcome.suggestion:
+            study.tell(number, outcome)
+        elif asked is None and not again and study.follows(number):
+            study.add(number, outcome)
         else:
-            self._study.tell(trial, score)
+            # Out of order, or other than was known: the next ask begins with all trials in order again.
+            self._study = None
 
-    def _sampler(self, number: int) -> BaseSampler:
-        with warnings.catch_warnings():
-            # ``group`` has been "experimental" for years; conditional spaces need it.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.TPESampler(
-                seed=derive_seed(self._options.seed, number, "sampler"),
-                n_startup_trials=self._options.startup,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-            )
+    def _rebuilt(self, space: Space) -> ToldStudy:
+        study = ToldStudy(self._options.directions, space)
+        self._known = {}
+        for number in sorted({*self._told, *self._running}):
+            if number in self._told:
+                study.add(number, self._told[number])
+            else:
+                study.ask_again(number, self._running[number])
+        return study
+
+    def _sampler(self, number: int, space: Space) -> BaseSampler:
+        seed, startup = derive_seed(self._options.seed, number, "sampler"), self._options.startup
+        if self._name == "nsga2":
+            from workbench.search.nsga2 import Nsga2Sampler
+
+            return Nsga2Sampler(seed, self._known)
+        if self._name == "cmaes":
+            from workbench.search.cma import CmaSampler
+
+            return CmaSampler(self._options.seed, number, space, _tpe(seed, startup), self._known)
+        if self._name == "gp":
+            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        return _tpe(seed, startup)
 
 
-def _suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> Scalar:
-    """Ask the trial through Optuna's public methods, which take a distribution apart."""
-    if isinstance(among, IntDistribution):
-        return trial.suggest_int(name, among.low, among.high, step=among.step, log=among.log)
-    if isinstance(among, FloatDistribution):
-        return trial.suggest_float(name, among.low, among.high, step=among.step, log=among.log)
-    if isinstance(among, CategoricalDistribution):
-        choice: Any = trial.suggest_categorical(name, among.choices)
-        return plain(name, choice)
-    raise TypeError(f"parameter '{name}': unknown distribution {among!r}")
-
-
-def _frozen(values: Values, score: float | None, space: Space) -> FrozenTrial:
-    """Return a finished trial; values that the space no longer has are left out."""
-    params: dict[str, Any] = {}
-    for parameter in space.parameters:
-        if parameter.name in values:
-            known = internal(parameter, values[parameter.name])
-            if known is not None:
-                params[parameter.name] = known
-    distributions = {p.name: distribution(p) for p in space.parameters if p.name in params}
-    state = TrialState.FAIL if score is None else TrialState.COMPLETE
-    return create_trial(state=state, value=score, params=params, distributions=distributions)
+def _tpe(seed: int, startup: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        # ``group`` has been "experimental" for years; conditional spaces need it.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+        )

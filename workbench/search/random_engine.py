@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from workbench.models.ranges import count, value_at
 from workbench.search.engine import EngineOptions, Outcome, Suggestion
+from workbench.search.points import value_at_point
 from workbench.seeds import derive_seed
-from workbench.types import Parameter, Scalar, Space, Values
+from workbench.types import Space, Values
 
 
 class RandomEngine:
@@ -23,30 +23,8 @@ class RandomEngine:
         values: Values = {}
         for parameter in space.parameters:
             if parameter.active(values):
-                values[parameter.name] = draw(parameter, generator)
+                values[parameter.name] = value_at_point(parameter, generator.random())
         return Suggestion(values)
 
     def tell(self, number: int, outcome: Outcome, space: Space) -> None:
         """Learn nothing."""
-
-
-def draw(parameter: Parameter, generator: np.random.Generator) -> Scalar:
-    """Draw one value of a parameter."""
-    places = count(parameter)
-    if places is not None and (parameter.step is not None or not (parameter.log or parameter.reverse)):
-        return value_at(parameter, int(generator.integers(places)))
-    low, high = bounds(parameter)
-    if parameter.log or parameter.reverse:
-        value = float(np.exp(generator.uniform(np.log(low), np.log(high))))
-        value = low + high - value if parameter.reverse else value
-    else:
-        value = float(generator.uniform(low, high))
-    value = min(max(value, low), high)
-    return round(value) if parameter.kind == "int" else value
-
-
-def bounds(parameter: Parameter) -> tuple[float, float]:
-    """Return the range of an ``int`` or ``float`` parameter."""
-    if parameter.low is None or parameter.high is None:
-        raise ValueError(f"parameter '{parameter.name}' of kind {parameter.kind} has no range")
-    return parameter.low, parameter.high
