@@ -12,6 +12,7 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.store.vault import Vault
 from workbench.training.build import build
 from workbench.training.bundle import load_predictor
+from workbench.training.checkpoints import Checkpoints
 from workbench.training.material import open_material
 from workbench.training.runner import run
 from workbench.training.watcher import Watcher
@@ -57,7 +58,7 @@ def test_all_splits_train_one_compiled_program(make_job) -> None:
 
     folds = [len(material.plan.train(i)) for i in range(3)]
     assert len(set(folds)) == 2
-    fitter = KerasFitter(rebuild(0), material.problem, job.settings, folds, rebuild)
+    fitter = KerasFitter(rebuild(0), material.problem, job.settings, folds, rebuild, Checkpoints(material))
     for split in material.splits(neural=True):
         watcher = Watcher(material.monitor, split.y[split.watch], None, patience=5, tell=lambda *_: False)
         fitter.fit(split, watcher)

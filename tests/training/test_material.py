@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.training.cache import LruCache
-from workbench.training.material import inner_split, open_material
+from workbench.training.material import open_material
+from workbench.training.row_parts import inner_split
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4), stratify=st.booleans(), seed=st.integers(0, 99))

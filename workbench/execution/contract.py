@@ -104,13 +104,13 @@ def answer(runner: Runner, job: Job, report: Report) -> WorkerEvent:
     except TrialFailed as error:
         return _failed(job, error.code, error)  # type: ignore[arg-type]
     except FactoryError as error:
-        return Failed(job_id=job.job_id, failure=Failure(code="factory", message=str(error)))
+        return _failed(job, "factory", error, error.__cause__)
     except UserError as error:
         return _failed(job, "factory", error)
     except MemoryError as error:
         return _failed(job, "oom", error)
     except SystemExit as error:
-        return _failed(job, "factory", RuntimeError(f"sys.exit({error.code}) was called"))
+        return _failed(job, "factory", RuntimeError(f"sys.exit({error.code}) was called"), error)
     except Exception as error:
         return _failed(job, "internal", error)
     if isinstance(outcome, Description):
@@ -118,9 +118,15 @@ def answer(runner: Runner, job: Job, report: Report) -> WorkerEvent:
     return Finished(job_id=job.job_id, result=outcome)
 
 
-def _failed(job: Job, code: FailureCode, error: BaseException) -> Failed:
+def _failed(job: Job, code: FailureCode, error: BaseException, shown: BaseException | None = None) -> Failed:
+    """Return a job's failure with the traceback of ``shown``, or of the error itself.
+
+    Of a `FactoryError`, a message to the user, only what it was raised from is shown: where the user's code raised.
+    """
+    if shown is None and not isinstance(error, FactoryError):
+        shown = error
     message = str(error) or type(error).__name__
     if code == "internal":
         message = f"{type(error).__name__}: {message}"
-    lines = "".join(traceback.format_exception(error))
+    lines = "" if shown is None else "".join(traceback.format_exception(shown))
     return Failed(job_id=job.job_id, failure=Failure(code=code, message=message, traceback=lines))

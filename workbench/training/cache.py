@@ -26,6 +26,10 @@ class LruCache(Generic[T]):
             self._shrink()
         return self._values[key]
 
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+
     def _shrink(self) -> None:
         while len(self._values) > 1 and sum(map(self._size, self._values.values())) > self._limit:
             self._values.popitem(last=False)

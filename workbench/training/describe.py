@@ -16,6 +16,7 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.models.problem import Problem
 from workbench.models.space import discover
 from workbench.training.build import Built, build
+from workbench.training.checkpoints import Checkpoints
 from workbench.training.feature_checks import check_features
 from workbench.training.fitted import FoldModel
 from workbench.training.fitters import fitter_for
@@ -85,7 +86,14 @@ class _Trial:
         job = material.job
         small = _sample(split, material.problem.task != "regression")
         settings = job.settings.model_copy(update={"rounds": ROUNDS})
-        fitter = fitter_for(built, material.problem, settings, folds=[len(small)], rebuild=lambda _: built)
+        fitter = fitter_for(
+            built,
+            material.problem,
+            settings,
+            folds=[len(small)],
+            rebuild=lambda _: built,
+            checkpoints=Checkpoints(material),
+        )
         watcher = _silent_watcher(material.monitor, split, small)
         tried = Split(split.index, split.seed, split.prepared, split.y, split.weight, split.target, small, small, small)
         try:

@@ -4,40 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
+from workbench.errors import TrialStopped
 from workbench.models.hyperparameters import HyperParameters
 from workbench.training.build import Built, build
 from workbench.training.bundle import save_bundle
+from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
-from workbench.training.memory import gpu_peak_mb, peak_mb
+from workbench.training.outcome import Outcome
 from workbench.training.outputs import in_units
+from workbench.training.result import result_of
 from workbench.training.storing import store
 from workbench.training.watcher import Tell, Watcher
-from workbench.types import Job, Reported, TrialResult, fingerprint
+from workbench.types import Job, Reported, TrialResult
 
 Report = Callable[[Reported], bool]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A split's fitted model, its predictions in original units and its score."""
-
-    fitted: FittedSplit
-    split: Split
-    oof: NDArray[np.float64]
-    test: NDArray[np.float64] | None
-    score: float
-    fit_s: float
-    predict_s: float
-    truncated: bool
 
 
 def fit(material: Material, report: Report) -> TrialResult:
@@ -50,25 +39,25 @@ def fit(material: Material, report: Report) -> TrialResult:
     """
     job = material.job
     end = None if job.seconds is None else time.monotonic() + job.seconds
-    built = _built(material, material.seed(0, "fit"))
-    rows = material.training_rows()
-    fitter = fitter_for(built, material.problem, job.settings, folds=rows, rebuild=lambda seed: _built(material, seed))
-    outcomes = []
-    for split in material.splits(neural=built.neural):
-        watcher = Watcher(
-            material.monitor,
-            split.y[split.watch],
-            split.weights(split.watch),
-            patience=fitter.patience,
-            tell=_tell(job, split, report),
-            until=_share(end, material.plan.splits - split.index),
-        )
-        started = time.perf_counter()
-        fitted = fitter.fit(split, watcher)
-        watcher.check()
-        outcomes.append(_outcome(material, split, fitted, time.perf_counter() - started, watcher.truncated))
-    result = _result(job, built, outcomes, fitter.weights)
-    _store(material, built, outcomes, result)
+    checkpoints = Checkpoints(material)
+    training = _Training(material, report, checkpoints)
+    outcomes: list[Outcome] = []
+    try:
+        for index in material.indices:
+            share = _share(end, len(material.indices) - len(outcomes))
+            outcome = checkpoints.finished(index)
+            if outcome is None:
+                outcome = training.outcome(index, share)
+                checkpoints.keep(outcome)
+            outcomes.append(outcome)
+    except TrialStopped:
+        checkpoints.flush()
+        raise
+    result = result_of(material, training.built.values, outcomes)
+    tests = [outcome.test for outcome in outcomes if outcome.test is not None]
+    test = np.mean(tests, axis=0) if tests else None
+    store(material, result, [o.oof for o in outcomes], test, [o.write for o in outcomes])
+    checkpoints.remove()
     return result
 
 
@@ -77,9 +66,65 @@ def _share(end: float | None, splits_left: int) -> float | None:
     return None if end is None else time.monotonic() + (end - time.monotonic()) / splits_left
 
 
+class _Training:
+    """One configuration, split by split."""
+
+    def __init__(self, material: Material, report: Report, checkpoints: Checkpoints) -> None:
+        self._material, self._report, self._checkpoints = material, report, checkpoints
+        self.built = _built(material, material.seed(0, "fit"))
+        self._fitter = fitter_for(
+            self.built,
+            material.problem,
+            material.settings,
+            folds=material.training_rows(),
+            rebuild=lambda seed: _built(material, seed),
+            checkpoints=checkpoints,
+        )
+
+    def outcome(self, index: int, until: float | None) -> Outcome:
+        """Train a split until the moment ``until`` of ``time.monotonic()`` at most, and predict."""
+        material = self._material
+        split = material.split(index, neural=self.built.neural)
+        watcher = Watcher(
+            material.monitor,
+            split.y[split.watch],
+            split.weights(split.watch),
+            patience=self._fitter.patience,
+            tell=_tell(material.job, split, self._report),
+            until=until,
+        )
+        self._checkpoints.begin()
+        fitted = self._fitter.fit(split, watcher)
+        watcher.check()
+        return self._predicted(split, fitted, self._checkpoints.elapsed, watcher.truncated)
+
+    def _predicted(self, split: Split, fitted: FittedSplit, fit_s: float, truncated: bool) -> Outcome:
+        started = time.perf_counter()
+        material, prepared = self._material, split.prepared
+        oof = _prediction(material, split, fitted, prepared.table.take(split.validate))
+        test = None if prepared.test is None else _prediction(material, split, fitted, prepared.test)
+        return Outcome(
+            index=split.index,
+            oof=oof,
+            test=test,
+            score=material.metric(split.y[split.validate], oof, split.weights(split.validate)),
+            best_epoch=fitted.best_epoch,
+            epochs=fitted.epochs,
+            fit_s=fit_s,
+            predict_s=time.perf_counter() - started,
+            truncated=truncated,
+            weights=self._fitter.weights,
+            write=partial(save_bundle, material=material, built=self.built, split=split, model=fitted.model),
+        )
+
+
 def _built(material: Material, seed: int) -> Built:
     job = material.job
-    return build(job.family, material.problem, HyperParameters(job.values, space=job.space), seed)
+    built = build(job.family, material.problem, HyperParameters(job.values, space=job.space), seed)
+    if job.batch_scale == 1.0:
+        return built
+    batch = int((built.recipe.batch_size or job.settings.batch_size) * job.batch_scale)
+    return replace(built, recipe=replace(built.recipe, batch_size=max(1, batch)))
 
 
 def _tell(job: Job, split: Split, report: Report) -> Tell:
@@ -89,51 +134,6 @@ def _tell(job: Job, split: Split, report: Report) -> Tell:
     return tell
 
 
-def _outcome(material: Material, split: Split, fitted: FittedSplit, fit_s: float, truncated: bool) -> Outcome:
-    started = time.perf_counter()
-    prepared = split.prepared
-    oof = _predicted(material, split, fitted, prepared.table.take(split.validate))
-    test = None if prepared.test is None else _predicted(material, split, fitted, prepared.test)
-    predict_s = time.perf_counter() - started
-    score = material.metric(split.y[split.validate], oof, split.weights(split.validate))
-    return Outcome(fitted, split, oof, test, score, fit_s, predict_s, truncated)
-
-
-def _predicted(material: Material, split: Split, fitted: FittedSplit, prepared: Prepared) -> NDArray[np.float64]:
+def _prediction(material: Material, split: Split, fitted: FittedSplit, prepared: Prepared) -> NDArray[np.float64]:
     rows = prepared.numeric.shape[0]
     return in_units(fitted.model.predict(prepared), rows, split.target, material.problem)
-
-
-def _result(job: Job, built: Built, outcomes: list[Outcome], weights: int) -> TrialResult:
-    scores = np.array([outcome.score for outcome in outcomes])
-    spread = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
-    truncated = any(outcome.truncated for outcome in outcomes)
-    with_epochs = any(outcome.fitted.best_epoch for outcome in outcomes)
-    return TrialResult(
-        score=float(scores.mean()),
-        score_se=spread,
-        scores=tuple(scores.tolist()),
-        values=built.values,
-        best_epochs=tuple(o.fitted.best_epoch for o in outcomes) if with_epochs else (),
-        epochs=tuple(o.fitted.epochs for o in outcomes) if with_epochs else (),
-        fit_s=sum(o.fit_s for o in outcomes),
-        predict_s=sum(o.predict_s for o in outcomes),
-        peak_mb=peak_mb(),
-        gpu_peak_mb=gpu_peak_mb(),
-        weights=weights,
-        fit_key=_truncated_key(job, outcomes) if truncated else job.fit_key,
-        truncated=truncated,
-    )
-
-
-def _truncated_key(job: Job, outcomes: list[Outcome]) -> str:
-    """Return the key of a fit that the clock ended: by what came out, as attempts of other ledgers have this number."""
-    return fingerprint("truncated", job.fit_key, job.job_id, [[repr(o.score), o.fitted.epochs] for o in outcomes])
-
-
-def _store(material: Material, built: Built, outcomes: list[Outcome], result: TrialResult) -> None:
-    tests = [outcome.test for outcome in outcomes if outcome.test is not None]
-    bundles = [
-        partial(save_bundle, material=material, built=built, split=o.split, model=o.fitted.model) for o in outcomes
-    ]
-    store(material, result, [o.oof for o in outcomes], np.mean(tests, axis=0) if tests else None, bundles)

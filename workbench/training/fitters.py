@@ -9,12 +9,19 @@ from typing import Any
 from workbench.errors import FactoryError
 from workbench.models.problem import Problem
 from workbench.training.build import Built, Rebuild
+from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import Fitter
 from workbench.types import TrainingSettings
 
 
 def fitter_for(
-    built: Built, problem: Problem, settings: TrainingSettings, *, folds: Sequence[int], rebuild: Rebuild
+    built: Built,
+    problem: Problem,
+    settings: TrainingSettings,
+    *,
+    folds: Sequence[int],
+    rebuild: Rebuild,
+    checkpoints: Checkpoints,
 ) -> Fitter:
     """Return the fitter of a built model.
 
@@ -24,11 +31,12 @@ def fitter_for(
         settings: the experiment's training settings.
         folds: training rows of each split.
         rebuild: builds the same configuration under another seed.
+        checkpoints: where epochs are kept, for models whose splits train long.
     """
     if built.neural:
         from workbench.training.keras_path import KerasFitter
 
-        return KerasFitter(built, problem, settings, folds, rebuild)
+        return KerasFitter(built, problem, settings, folds, rebuild, checkpoints)
     if _is_a(built.model, "lightgbm", "LGBMModel"):
         from workbench.training.lightgbm_path import LightGBMFitter
 

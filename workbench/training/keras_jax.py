@@ -69,6 +69,10 @@ class JaxProgram:
         """Return the present weights; they are not changed by later epochs."""
         return Weights(self._state[0], self._state[1])
 
+    def state(self) -> State:
+        """Return the present weights and the optimizer's variables, its first learning rate among them."""
+        return State(self.weights(), list(self._state[2]))
+
     def predict(self, weights: Weights, x: Any) -> NDArray[Any]:
         """Return the model's output for the rows ``x``, compiled once for each number of rows."""
         return np.asarray(self._predict((weights.trainable, weights.non_trainable), x))

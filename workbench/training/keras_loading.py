@@ -31,6 +31,11 @@ _programs: LruCache[_Program] = LruCache(limit=32, size=lambda _: 1)
 """The splits of one configuration, and its next loading, share what was compiled."""
 
 
+def forget() -> None:
+    """Let go of the programs that are kept between loadings."""
+    _programs.clear()
+
+
 def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values, backend: str, seed: int) -> FoldModel:
     """Load one split's weights.
 

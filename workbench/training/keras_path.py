@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
+from workbench.errors import TrialStopped
 from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
 from workbench.training import keras_program
 from workbench.training.build import Built, Rebuild
+from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
+from workbench.training.keras_checkpoint import KerasCheckpoint
 from workbench.training.keras_feed import feed, take, targets
 from workbench.training.keras_program import Program, make_program, predict_feed
 from workbench.training.keras_state import Weights, parameters, prepare, same_shapes, state_of
@@ -29,11 +32,17 @@ class KerasFitter:
     """Fits one configuration with one compiled program."""
 
     def __init__(
-        self, built: Built, problem: Problem, settings: TrainingSettings, folds: Sequence[int], rebuild: Rebuild
+        self,
+        built: Built,
+        problem: Problem,
+        settings: TrainingSettings,
+        folds: Sequence[int],
+        rebuild: Rebuild,
+        checkpoints: Checkpoints,
     ) -> None:
-        """Take a built model, the number of training rows of each split, and how to build it again."""
+        """Take a built model, the training rows of each split, how to build it again, and the fit's checkpoints."""
         recipe = built.recipe
-        self._problem, self._rebuild, self._recipe = problem, rebuild, recipe
+        self._problem, self._rebuild, self._recipe, self._checkpoints = problem, rebuild, recipe, checkpoints
         self._batch = max(1, min(recipe.batch_size or settings.batch_size, *folds))
         self._most_steps = max(folds) // self._batch
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
@@ -47,16 +56,22 @@ class KerasFitter:
         table, watched = self._table(split), take(self._feed(split), split.watch)
         program = self._start(split, table)
         rng = np.random.default_rng(derive_seed(split.seed, "shuffle"))
-        best = program.weights()
-        for epoch in range(self._epochs):
+        checkpoint = KerasCheckpoint(self._checkpoints, split.index)
+        best = checkpoint.restore(program, table, watcher, rng) or program.weights()
+        while watcher.epoch < self._epochs and not watcher.done:
             order, steps = self._order(rng, split.train)
-            loss = program.epoch(order, steps, self._rate(epoch))
+            loss = program.epoch(order, steps, self._rate(watcher.epoch))
             weights = program.weights()
             raw = predict_feed(program, weights, watched)
-            if watcher.judge(in_units(raw, len(split.watch), split.target, self._problem), loss):
+            try:
+                watcher.judge(in_units(raw, len(split.watch), split.target, self._problem), loss)
+            except TrialStopped:
+                checkpoint.save(program, weights if watcher.improved else best, watcher, rng)
+                raise
+            if watcher.improved:
                 best = weights
-            if watcher.done:
-                break
+            if checkpoint.due and not watcher.done:
+                checkpoint.save(program, best, watcher, rng)
         return FittedSplit(KerasFoldModel(self._model, program, best), watcher.best_epoch, watcher.epoch)
 
     def _feed(self, split: Split) -> Any:

@@ -32,6 +32,10 @@ class Program(Protocol):
         """Return the present weights; later epochs do not change them."""
         ...
 
+    def state(self) -> State:
+        """Return the present state: a training that starts from it goes on as this one would."""
+        ...
+
     def predict(self, weights: Weights, x: Any) -> NDArray[Any]:
         """Return the output for the rows ``x``."""
         ...

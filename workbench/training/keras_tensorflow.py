@@ -45,6 +45,13 @@ class TensorFlowProgram:
         """Return copies of the present weights."""
         return Weights(_host(self._model.trainable_variables), _host(self._model.non_trainable_variables))
 
+    def state(self) -> State:
+        """Return copies of the present weights and the optimizer's variables, its first learning rate among them."""
+        optimizer = _host(self._model.optimizer.variables)
+        if self._rate is not None:
+            optimizer[self._rate] = np.asarray(self._base, dtype=optimizer[self._rate].dtype)
+        return State(self.weights(), optimizer)
+
     def predict(self, weights: Weights, x: Any) -> NDArray[Any]:
         """Return the model's output for the rows ``x``; the weights stay in the model."""
         assign(self._model.trainable_variables, weights.trainable)

@@ -23,11 +23,10 @@ from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
 from workbench.training.build import seeded
 from workbench.training.cache import LruCache
-from workbench.types import FeaturesRef, Job, Schema
+from workbench.training.row_parts import inner_split, share_of
+from workbench.types import FeaturesRef, Job, Schema, TrainingSettings, fingerprint
 
 CACHE_BYTES = 2**30
-INNER_SHARE = 0.1
-"""Share of a training fold that early stopping watches with ``stopping: inner``."""
 
 _datasets: LruCache[Dataset] = LruCache(limit=2, size=lambda _: 1)
 _feature_tables: LruCache[FeatureTable] = LruCache(limit=CACHE_BYTES, size=lambda table: table.size)
@@ -134,15 +133,68 @@ class Material:
         """Return a seed of one split: never of the trial, so that equal configurations give equal results."""
         return derive_seed(self.job.seed, self.plan.repeat(split), split, purpose)
 
+    @cached_property
+    def indices(self) -> tuple[int, ...]:
+        """The splits to evaluate, in plan order: all of them, or those of the job's screening.
+
+        Raises:
+            FactoryError: the screening names splits that the plan does not have.
+        """
+        plan, screen = range(self.plan.splits), self.job.screen
+        if screen is None:
+            return tuple(plan)
+        unknown = sorted(set(screen.splits) - set(plan))
+        if unknown or not screen.splits:
+            raise FactoryError(
+                f"the screening's splits are {list(screen.splits)}, but the fold plan has {len(plan)}: numbers from 0 "
+                f"to {len(plan) - 1}, at least one of them"
+            )
+        return tuple(sorted(set(screen.splits)))
+
+    @cached_property
+    def fit_key(self) -> str:
+        """What the result is known by: the job's key, or one of its own for another batch size or a screening."""
+        job = self.job
+        key = job.fit_key
+        if key and job.batch_scale != 1.0:
+            key = fingerprint("batch", key, job.batch_scale)
+        if key and job.screen is not None:
+            key = fingerprint("screen", key, job.screen.model_dump(mode="json"))
+        return key
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The job's settings, with the most epochs and rounds that an engine or a screening leaves."""
+        job, settings = self.job, self.job.settings
+        asked = [job.epochs, None if job.screen is None else job.screen.epochs]
+        most = [limit for limit in asked if limit is not None]
+        fewer = {"epochs": min(settings.epochs, *most), "rounds": min(settings.rounds, *most)} if most else {}
+        return settings.model_copy(update=fewer)
+
     def splits(self, *, neural: bool) -> Iterator[Split]:
-        """Yield the splits in plan order."""
+        """Yield the splits to evaluate, in plan order."""
+        for index in self.indices:
+            yield self.split(index, neural=neural)
+
+    def split(self, index: int, *, neural: bool) -> Split:
+        """Return one split, ready for training."""
         kind = target_kind(self.problem.task, self.metric.name, neural=neural)
-        for index in range(self.plan.splits):
-            yield self._split(index, kind)
+        y, (train, watch) = self.dataset.y, self._trained(index)
+        return Split(
+            index,
+            self.seed(index, "fit"),
+            self.prepared(index),
+            y,
+            self.dataset.weight,
+            TargetTransform.fit(kind, y[train]),
+            train,
+            watch,
+            self.plan.validate(index),
+        )
 
     def training_rows(self) -> list[int]:
         """Return how many rows each split trains on, without those that are only watched."""
-        return [len(self._parted(index)[0]) for index in range(self.plan.splits)]
+        return [len(self._trained(index)[0]) for index in self.indices]
 
     def prepared(self, index: int) -> PreparedSplit:
         """Return the table as the split's preparation gives it; kept between jobs."""
@@ -152,16 +204,21 @@ class Material:
         key = (*data, family.preparation, code, self.job.settings.stopping, self.job.seed)
         return _prepared.get(key, lambda: self._prepare(index))
 
-    def _split(self, index: int, kind: Any) -> Split:
-        y, validate = self.dataset.y, self.plan.validate(index)
+    def _trained(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows that a model is fitted on, a share of them in a screening, and those that it watches.
+
+        The preparation is fitted on all of a split's training rows in any case, so that a screening needs none of its
+        own.
+        """
         train, watch = self._parted(index)
-        target = TargetTransform.fit(kind, y[train])
-        return Split(
-            index, self.seed(index, "fit"), self.prepared(index), y, self.dataset.weight, target, train, watch, validate
-        )
+        share = 1.0 if self.job.screen is None else self.job.screen.rows
+        if share >= 1.0:
+            return train, watch
+        stratify = self.problem.task != "regression"
+        return share_of(train, self.dataset.y, share, stratify, self.seed(index, "screen")), watch
 
     def _parted(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows that a split trains on and those that it watches."""
+        """Return the rows that a whole fit trains a split on, and those that it watches."""
         train = self.plan.train(index)
         if self.job.settings.stopping != "inner":
             return train, self.plan.validate(index)
@@ -195,6 +252,12 @@ class Material:
         return FeatureSplit((), table.iloc[train], table.iloc[rest], self.dataset.test)
 
 
+def forget() -> None:
+    """Let go of the tables that are kept between jobs."""
+    for cache in (_datasets, _feature_tables, _prepared):
+        cache.clear()
+
+
 def open_material(job: Job) -> Material:
     """Open a job's dataset and plan; datasets stay open between jobs."""
     path = job.dataset.resolve()
@@ -212,39 +275,6 @@ def _confirm_code(ref: FeaturesRef) -> None:
         raise FactoryError(
             f"feature set '{ref.name}': {file} was edited since the run began; run again (files that it imports count)"
         )
-
-
-def inner_split(
-    train: NDArray[np.intp], y: NDArray[Any], stratify: bool, seed: int, group: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Part a training fold into rows to train on and rows to watch.
-
-    With ``group`` ``(rows,)`` whole groups are watched: rows of one group resemble each other, and to watch what is
-    known from training would stop too late. A fold of a single group is parted like one without groups. With
-    ``stratify`` every class keeps its share, at least a row; a class of one row stays in training.
-    """
-    rng = np.random.default_rng(seed)
-    if group is not None and len(np.unique(group[train])) > 1:
-        chosen = np.flatnonzero(np.isin(group[train], _watched_groups(group[train], rng)))
-        return np.delete(train, chosen), train[chosen]
-    parts = [train[y[train] == code] for code in np.unique(y[train])] if stratify else [train]
-    watch = [rng.permutation(rows)[: max(1, round(len(rows) * INNER_SHARE))] for rows in parts if len(rows) > 1]
-    chosen = np.sort(np.concatenate(watch)) if watch else rng.permutation(train)[: max(1, len(train) // 10)]
-    return np.setdiff1d(train, chosen, assume_unique=True), chosen
-
-
-def _watched_groups(group: NDArray[np.int64], rng: np.random.Generator) -> list[np.int64]:
-    """Draw groups that hold together about `INNER_SHARE` of the rows; never all of them.
-
-    A group is taken where it brings the rows nearer to the share; the smallest one where each is too large.
-    """
-    codes, sizes = np.unique(group, return_counts=True)
-    wanted, chosen, taken = len(group) * INNER_SHARE, [], 0
-    for index in rng.permutation(len(codes)):
-        if abs(taken + sizes[index] - wanted) < abs(taken - wanted):
-            chosen.append(codes[index])
-            taken += sizes[index]
-    return chosen or [codes[np.argmin(sizes)]]
 
 
 def _assembled(parts: list[tuple[NDArray[np.intp], Prepared]], rows: int) -> Prepared:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-from workbench.errors import TrialFailed
+from workbench.errors import FactoryError
 from workbench.training.build import use_backend
 from workbench.training.describe import describe
+from workbench.training.faults import diagnosed, forget, release
 from workbench.training.fit import fit
 from workbench.training.material import open_material
 from workbench.training.memory import begin_peak
 from workbench.training.storing import stored
 from workbench.types import Description, Job, Reported, TrialResult
-
-OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "bad_alloc", "OOM when allocating")
 
 
 def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResult:
@@ -37,9 +36,13 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
             if job.kind == "describe":
                 return describe(material)
             return stored(material) or fit(material, report)
-        except MemoryError as error:
-            raise TrialFailed("oom", f"out of memory: {error}") from error
-        except RuntimeError as error:
-            if any(sign in str(error) for sign in OUT_OF_MEMORY):
-                raise TrialFailed("oom", f"out of memory: {str(error)[:500]}") from error
-            raise
+        except SystemExit as error:
+            raise FactoryError(f"sys.exit({error.code!r}) was called; raise an error instead") from error
+        except Exception as error:
+            failure = diagnosed(error)
+            if failure is None:
+                raise
+            if failure.code == "oom":
+                forget(error)
+                release()
+            raise failure from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,32 +13,30 @@ from numpy.typing import NDArray
 from workbench.store.vault import Vault, write_predictions, write_result
 from workbench.training.bundle import load_predictor
 from workbench.training.material import Material
+from workbench.training.outcome import WriteBundle
 from workbench.types import TrialResult
-
-WriteBundle = Callable[[Path], None]
-"""Writes a bundle into a folder that it makes."""
 
 
 def stored(material: Material) -> TrialResult | None:
-    """Return what the vault holds of this fit, or ``None`` when it must be trained.
+    """Return what the vault holds of this fit, or ``None`` when it must be trained, as a screening always is.
 
     Predictions of a test table that came later are made from the bundles. Without bundles the fit is trained again.
     """
-    job, dataset = material.job, material.dataset
-    if job.vault is None or not job.fit_key:
+    job, dataset, key = material.job, material.dataset, material.fit_key
+    if job.vault is None or not key or job.screen is not None:
         return None
     vault = Vault(job.vault)
-    if not vault.has(job.fit_key):
+    if not vault.has(key):
         return None
-    if dataset.test is not None and not _test_file(vault, job.fit_key, material).exists():
-        bundles = _bundles(vault, job.fit_key, material)
+    if dataset.test is not None and not _test_file(vault, key, material).exists():
+        bundles = _bundles(vault, key, material)
         if not all((bundle / "bundle.json").is_file() for bundle in bundles):
             return None
         root, ref = job.family.root, job.family.features
         rows = dataset.test if ref is None else dataset.raw("test")
         predicted = [load_predictor(bundle, root, ref.root if ref else None).predict(rows) for bundle in bundles]
-        _write_array(_test_file(vault, job.fit_key, material), np.mean(predicted, axis=0))
-    return vault.result(job.fit_key).model_copy(update={"cached": True})
+        _write_array(_test_file(vault, key, material), np.mean(predicted, axis=0))
+    return vault.result(key).model_copy(update={"cached": True})
 
 
 def store(
@@ -48,9 +46,12 @@ def store(
     test: NDArray[np.float64] | None,
     bundles: Sequence[WriteBundle],
 ) -> None:
-    """Write a fit; of one that is there already only what it lacks: its predictions stay those that were blended."""
+    """Write a fit; of one that is there already only what it lacks: its predictions stay those that were blended.
+
+    A screening is not written: it is no fit.
+    """
     job = material.job
-    if job.vault is None:
+    if job.vault is None or job.screen is not None:
         return
     vault = Vault(job.vault)
     if vault.has(result.fit_key):

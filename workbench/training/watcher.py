@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,20 @@ class Watcher:
                 f"{len(np.unique(self._y))} distinct targets); use fewer or stratified folds, training.stopping 'fold' "
                 "or another metric",
             )
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last epoch is the best so far."""
+        return 0 < self.best_epoch == self.epoch
+
+    def state(self) -> dict[str, Any]:
+        """Return what was seen, as JSON types."""
+        return {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_value": self.best_value}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what another watcher of the same rows had seen."""
+        self.epoch, self.best_epoch = int(state["epoch"]), int(state["best_epoch"])
+        self.best_value = float(state["best_value"])
 
     @property
     def done(self) -> bool:
