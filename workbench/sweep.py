@@ -16,7 +16,7 @@ from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery.tally import Tally, tallies
 from workbench.delivery_stage import Delivery
-from workbench.errors import ConfigError, NothingToDeliver, StoreError, StoreError
+from workbench.errors import ConfigError, NothingToDeliver, StoreError
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
