@@ -3,7 +3,7 @@ import pytest
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.devices import Device, describe, plan
 from workbench.execution.environment import environment
-from workbench.execution.machine import Gpu, Machine, _rows, cgroups, look, usable_gpus, visible
+from workbench.execution.machine import Gpu, Machine, _rows, cgroups, kernel_kills, look, usable_gpus, visible
 
 GB = 10**9
 TWO_GPUS = (Gpu("GPU-a", 80_000), Gpu("GPU-b", 80_000))
@@ -79,6 +79,12 @@ def test_the_cgroups_around_a_process_are_found(tmp_path):
     root = tmp_path / "fs"
     assert list(cgroups(root, membership)) == [root / "user" / "session", root / "user", root]
     assert list(cgroups(root, tmp_path / "absent")) == []
+
+
+def test_the_kernels_kills_are_counted(tmp_path):
+    (tmp_path / "events").write_text("low 0\noom 4\noom_kill 3\noom_group_kill 0\n")
+    assert kernel_kills(tmp_path / "absent", tmp_path / "events") == 3
+    assert kernel_kills(tmp_path / "absent") == 0
 
 
 def test_this_machine_is_described(options):

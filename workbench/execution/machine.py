@@ -104,10 +104,12 @@ def _reclaimable(folder: Path) -> int:
     return 0
 
 
-def kernel_kills(statistics: Path = Path("/proc/vmstat")) -> int:
-    """Return how many processes the kernel has killed for want of memory; only its growth says anything."""
-    sources = (*((folder / "memory.events") for folder in cgroups()), statistics)
-    for source in sources:
+def kernel_kills(*statistics: Path) -> int:
+    """Return how many processes the kernel has killed for want of memory; only its growth says anything.
+
+    The first of ``statistics`` that says it counts: those of this process's cgroups, then the whole system's.
+    """
+    for source in statistics or (*(folder / "memory.events" for folder in cgroups()), Path("/proc/vmstat")):
         with contextlib.suppress(OSError, ValueError):
             for line in source.read_text("ascii").splitlines():
                 if line.startswith("oom_kill "):
