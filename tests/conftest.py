@@ -37,12 +37,21 @@ settings.register_profile(
 settings.load_profile("workbench")
 
 
+MADE_ONCE = ("estimators", "site")
+"""Fixtures that take seconds to make: all tests that use one share a process of pytest-xdist."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Send every test that starts Keras to the same process of pytest-xdist, so that it is imported once."""
     for item in items:
-        if item.get_closest_marker("keras") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("keras"))
+        group = next((name for name in MADE_ONCE if name in getattr(item, "fixturenames", ())), None)
+        group = "keras" if item.get_closest_marker("keras") else group
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        # The long ones begin first, so that no process is left alone with one at the end.
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

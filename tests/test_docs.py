@@ -47,8 +47,9 @@ def test_the_readme_names_every_command(repository):
     assert [name for name in names if not re.search(rf"workbench [a-z\\|]*{name}", text)] == []
 
 
+@pytest.mark.slow
 def test_the_readmes_python_runs(readme_blocks, tmp_path):
-    """The block 'From Python', on a table like its own."""
+    """The block 'From Python', on a table like its own, with fewer trials and trees."""
     from tests.sweep.conftest import write_tables
 
     (tmp_path / "titanic").mkdir()
@@ -59,7 +60,9 @@ def test_the_readmes_python_runs(readme_blocks, tmp_path):
             path.read_text().replace("id,a,b,kind,y", "PassengerId,a,b,kind,Survived").replace("id,", "PassengerId,", 1)
         )
     (block,) = [block for block in readme_blocks if "workbench.run" in block]
-    (tmp_path / "run.py").write_text(block.replace('"trials": 10', '"trials": 2'))
+    (tmp_path / "run.py").write_text(
+        block.replace('"trials": 10', '"trials": 1').replace("n_estimators=300", "n_estimators=20")
+    )
     done = subprocess.run([sys.executable, "run.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("submission.csv")

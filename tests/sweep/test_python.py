@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.sweep.conftest import write_tables
@@ -65,6 +66,7 @@ result = workbench.run(experiment)
 )
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_searches_its_own_factory_by_its_own_metric(tmp_path):
     write_tables(tmp_path)
     (tmp_path / "search.py").write_text(SCRIPT)
@@ -76,6 +78,7 @@ def test_a_script_without_a_guard_searches_its_own_factory_by_its_own_metric(tmp
     assert all(member.startswith("logistic#") for member in came["members"])
 
 
+@pytest.mark.slow
 def test_a_notebook_searches_a_keras_factory_of_its_cells(tmp_path):
     write_tables(tmp_path)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
