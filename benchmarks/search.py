@@ -37,7 +37,7 @@ from workbench.experiment import Experiment
 from workbench.search.engine import EngineOptions
 from workbench.search.random_engine import RandomEngine
 from workbench.store.ledger import Ledger
-from workbench.types import Finished, Job, Reported, Space
+from workbench.types import Began, Finished, Job, Reported, Space
 from workbench.workspace import Workspace
 
 TARGETS = (
@@ -232,7 +232,7 @@ def _wait(executor: Executor) -> None:
         for event in executor.events(timeout=1.0):
             if isinstance(event, Finished):
                 return
-            if not isinstance(event, Reported):
+            if not isinstance(event, (Began, Reported)):
                 raise RuntimeError(f"expected a finished job, got {event}")
 
 

@@ -2,7 +2,8 @@
 
 ``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs
 of each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
-``kill once``, or ``hang``. A job's ``seconds`` end its training early; a screening runs its splits and epochs alone.
+``kill once``, ``hang``, ``hang deaf`` (to SIGTERM), ``infinite score``, ``allocate`` or ``oom at full batch``. A job's
+``seconds`` end its training early; a screening runs its splits and epochs alone.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
             value = bowl + 0.01 * split + 1.0 / epoch
             if report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=value / 2)):
                 raise TrialStopped
+    bowl = np.inf if job.values.get("fault") == "infinite score" else bowl
     scores = tuple(bowl + 0.01 * split for split in splits)
     result = TrialResult(
         score=float(np.mean(scores)),
@@ -67,6 +69,7 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
         fit_key=f"{job.fit_key}-{job.job_id}" if truncated else job.fit_key,
         truncated=truncated,
         screened=job.screen is not None,
+        batch_scale=job.batch_scale,
     )
     if result.screened:
         return result
@@ -86,13 +89,25 @@ def _count_execution(job: Job) -> None:
 
 def _fault(fault: str, job: Job) -> None:
     if fault == "raise":
-        raise FactoryError("factories.py: ValueError: boom")
+        try:
+            raise ValueError("boom")
+        except ValueError as error:
+            raise FactoryError("factories.py: ValueError: boom") from error
     if fault == "nonfinite":
         raise TrialFailed("nonfinite", "the loss is NaN in epoch 1")
     if fault == "exit":
         sys.exit(3)
-    if fault == "hang":
+    if fault == "hang deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if fault in ("hang", "hang deaf"):
         time.sleep(3600)
+    if fault == "allocate":
+        held = []
+        while True:
+            held.append(np.ones(4_000_000))
+            time.sleep(0.05)
+    if fault == "oom at full batch" and job.batch_scale == 1.0:
+        raise TrialFailed("oom", "out of memory: RESOURCE_EXHAUSTED")
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "kill once" and job.vault is not None:

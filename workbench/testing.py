@@ -17,7 +17,18 @@ from workbench.errors import TrialStopped
 from workbench.execution.contract import Executor, ExecutorOptions, Report
 from workbench.models.hyperparameters import HyperParameters
 from workbench.search.engine import Engine, EngineOptions, Outcome, Suggestion
-from workbench.types import FamilyRef, Finished, Job, MetricRef, Reported, Space, TrialResult, Values, WorkerEvent
+from workbench.types import (
+    Began,
+    FamilyRef,
+    Finished,
+    Job,
+    MetricRef,
+    Reported,
+    Space,
+    TrialResult,
+    Values,
+    WorkerEvent,
+)
 
 
 def awkward_space() -> Space:
@@ -164,7 +175,7 @@ class ExecutorContract(ABC):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             events += executor.events(timeout=0.2)
-            if events and not isinstance(events[-1], Reported):
+            if events and not isinstance(events[-1], (Began, Reported)):
                 return events
         raise AssertionError(f"the job did not end within {seconds} s: {events}")
 
@@ -201,7 +212,7 @@ class ExecutorContract(ABC):
             ends: list[str] = []
             limit = time.monotonic() + 60.0
             while len(ends) < len(jobs) and time.monotonic() < limit:
-                ends += [e.job_id for e in executor.events(timeout=0.2) if not isinstance(e, Reported)]
+                ends += [e.job_id for e in executor.events(timeout=0.2) if not isinstance(e, (Began, Reported))]
             ends += [e.job_id for e in executor.events(timeout=0.0)]
             if sorted(ends) != [job.job_id for job in jobs] or executor.busy or not executor.devices:
                 raise AssertionError(f"unexpected ends of {len(jobs)} jobs: {ends}")

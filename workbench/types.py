@@ -322,6 +322,13 @@ class Failure(Value):
     traceback: str = ""
 
 
+class Began(Value):
+    """A worker has begun with the job; before that it was started, and loaded its libraries."""
+
+    event: Literal["began"] = "began"
+    job_id: str
+
+
 class Reported(Value):
     """A validation value at the end of an epoch (1-based) or boosting round."""
 
@@ -375,7 +382,7 @@ class Lost(Value):
     message: str
 
 
-WorkerEvent = Annotated[Reported | Described | Finished | Stopped | Failed | Lost, Field(discriminator="event")]
+WorkerEvent = Annotated[Began | Reported | Described | Finished | Stopped | Failed | Lost, Field(discriminator="event")]
 
 
 # --- blends ----------------------------------------------------------------------------------------------------------

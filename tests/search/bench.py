@@ -63,8 +63,9 @@ class Bench:
         lane.restore(self.ledger.trials(study.id), self.ledger.reports)
         return lane
 
-    def search(self, *lanes, executor=InlineExecutor, workers=1, seconds=None, observer=None, **options):
-        made = executor(ExecutorOptions(runner=RUNNER, logs=self.folder, workers=workers, grace_s=1.0))
+    def search(self, *lanes, executor=InlineExecutor, workers=1, seconds=None, observer=None, memory=None, **options):
+        asked = ExecutorOptions(runner=RUNNER, logs=self.folder, workers=workers, grace_s=1.0, worker_memory=memory)
+        made = executor(asked)
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             Driver(self.ledger, made, self.sweep, list(lanes), observer or Silent(), deadline, **options).run()

@@ -12,7 +12,7 @@ from workbench.execution.machine import kernel_kills
 from workbench.execution.memory_watch import MemoryWatch, killed_by_kernel, too_much
 from workbench.execution.protocol import Stop, Submit
 from workbench.execution.worker_process import Heard, WorkerProcess
-from workbench.types import Failed, Failure, Finished, Job, Lost, Reported, WorkerEvent
+from workbench.types import Began, Failed, Failure, Finished, Job, Lost, Reported, WorkerEvent
 
 TERM_SECONDS = 3.0
 """From SIGTERM to SIGKILL."""
@@ -104,7 +104,7 @@ class Seat:
             event = self._death()
         elif event.job_id != self.job_id:
             return None
-        if event is not None and not isinstance(event, Reported):
+        if event is not None and not isinstance(event, (Began, Reported)):
             event = self._measured(event)
             self._end_job()
         return event

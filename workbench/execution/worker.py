@@ -16,7 +16,7 @@ from typing import TextIO
 
 from workbench.execution.contract import answer, load_runner
 from workbench.execution.protocol import COMMAND, EVENT, Command, Hello, Stop, Submit, worth_sending
-from workbench.types import Reported, WorkerEvent
+from workbench.types import Began, Reported, WorkerEvent
 
 
 class Worker:
@@ -39,6 +39,7 @@ class Worker:
         while True:
             command = self._commands.get()
             if isinstance(command, Submit):
+                self._send(Began(job_id=command.job.job_id))
                 self._send(answer(runner, command.job, self._report))
                 self._stopped.discard(command.job.job_id)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from workbench.errors import FactoryError, WorkbenchError
 from workbench.execution.contract import Executor
-from workbench.types import Described, Description, Failed, Finished, Job, Lost, Reported, Stopped, WorkerEvent
+from workbench.types import Began, Described, Description, Failed, Finished, Job, Lost, Reported, Stopped, WorkerEvent
 
 LIMIT_SECONDS = 300.0
 """A factory that has not been built and tried by then hangs; the executor is closed by who made it."""
@@ -40,7 +40,7 @@ def describe_all(
             say(job)
             executor.submit(job)
         for event in executor.events(timeout=0.2):
-            if event.job_id in running and not isinstance(event, Reported):
+            if event.job_id in running and not isinstance(event, (Began, Reported)):
                 found[event.job_id] = _answer(running.pop(event.job_id)[0], event)
         for job, end in running.values():
             if time.monotonic() > end:

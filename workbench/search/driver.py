@@ -21,6 +21,7 @@ from workbench.store.event_log import Report
 from workbench.store.events import TrialFinished, TrialStarted
 from workbench.store.ledger import Claim, Ledger
 from workbench.types import (
+    Began,
     Described,
     Failed,
     Failure,
@@ -39,6 +40,8 @@ RENEW_SECONDS = 10.0
 DISK_SECONDS = 5.0
 TRAINING_SHARE = 0.8
 """Of the time up to the deadline; the rest is for predicting and storing."""
+START_SECONDS = 120.0
+"""How long a worker may take to start, which is no part of a trial's time."""
 STOP_SECONDS = 11.0
 """How long trials may take to end their epoch and keep it, when somebody stops the search."""
 
@@ -56,6 +59,8 @@ class Running:
     lane: Lane
     suggestion: Suggestion
     since: float
+    begun: bool = False
+    """Whether a worker is at it."""
     job: Job | None = None
     ending: Ending = ""
     message: str = ""
@@ -216,6 +221,10 @@ class Driver:
         running = self._running.get(event.job_id)
         if running is None:
             return
+        if isinstance(event, Began):
+            # The start of a worker is not the trial's time.
+            running.since, running.begun = time.monotonic(), True
+            return
         if isinstance(event, Reported):
             self._hear(running, event)
             return
@@ -345,7 +354,7 @@ class Driver:
                 continue
             if late:
                 self._stop(running, "deadline")
-            elif limit is not None and running.seconds > limit:
+            elif limit is not None and running.seconds > limit + (0.0 if running.begun else START_SECONDS):
                 self._stop(running, "timeout")
 
     def _flush(self) -> None:
