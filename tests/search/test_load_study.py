@@ -72,5 +72,5 @@ def test_optuna_draws_it(folder):
 
 
 def test_an_unknown_family_is_named(folder):
-    with pytest.raises(ConfigError, match="'plotted' has no family 'liner'; it has linear. Did you mean 'linear'"):
+    with pytest.raises(ConfigError, match=r"'plotted' has no family 'liner'; it has linear\. Did you mean 'linear'"):
         workbench.load_study(folder, "liner")

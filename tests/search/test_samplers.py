@@ -133,9 +133,9 @@ def test_several_objectives(sampler):
 
 
 def test_what_a_sampler_cannot_do_is_said():
-    with pytest.raises(ConfigError, match="no sampler is called 'tep'.*Did you mean 'tpe'"):
+    with pytest.raises(ConfigError, match=r"no sampler is called 'tep'.*Did you mean 'tpe'"):
         engine("tep")
-    with pytest.raises(ConfigError, match="'cmaes' has one objective, and there are 2; .* tpe, nsga2"):
+    with pytest.raises(ConfigError, match=r"'cmaes' has one objective, and there are 2; .* tpe, nsga2"):
         engine("cmaes", ("minimize", "minimize"))
     if importlib.util.find_spec("torch") is None:
         with pytest.raises(ConfigError, match=r"needs PyTorch: pip install 'workbench\[gp\]'"):

@@ -67,7 +67,7 @@ class OptunaEngine:
         study = self._study
         if study is None:
             return
-        if asked == outcome.suggestion:
+        if asked == outcome.suggestion and study.holds(number, asked):
             study.tell(number, outcome)
         elif asked is None and not again and study.follows(number):
             study.add(number, outcome)

@@ -57,6 +57,14 @@ class ToldStudy:
             _suggest(trial, name, among)
         self.keep(number, suggestion.state)
 
+    def holds(self, number: int, suggestion: Suggestion) -> bool:
+        """Say whether a running trial has exactly the numbers that it would have if it were added.
+
+        The mirror image of a mirror image may differ by a rounding: enough to lead a Gaussian process elsewhere.
+        """
+        params = {name: value for name, (value, _) in _params(suggestion.values, self.space).items()}
+        return self._running[number].params == params
+
     def keep(self, number: int, state: dict[str, Any]) -> None:
         """Keep a running trial's state."""
         for key, value in state.items():
