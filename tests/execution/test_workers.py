@@ -13,7 +13,7 @@ import pytest
 from workbench.execution import memory_watch, seat
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.local import LocalExecutor
-from workbench.types import FamilyRef, Job, MetricRef, Reported
+from workbench.types import Began, FamilyRef, Job, MetricRef, Reported
 
 
 class Bench:
@@ -37,6 +37,8 @@ class Bench:
         while not until():
             assert time.monotonic() < end, f"not within {seconds} s; ended so far: {self.ends}"
             for event in self.executor.events(0.05):
+                if isinstance(event, Began):
+                    continue
                 if isinstance(event, Reported):
                     self.pids[event.job_id] = int(event.value)
                 else:
