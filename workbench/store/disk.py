@@ -19,8 +19,10 @@ FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _SQLITE_FULL = "SQLITE_FULL"
 _POSTGRES_FULL = "53100"
 """PostgreSQL's SQLSTATE ``disk_full``."""
-_TEXT = re.compile(r"no space left on device|disk quota exceeded|database or disk is full", re.IGNORECASE)
-"""What libraries that keep no ``errno`` (HDF5, LightGBM) pass on of the system's message."""
+_TEXT = re.compile(
+    r"no space left on device|disk quota exceeded|database or disk is full|\d+ requested and \d+ written", re.IGNORECASE
+)
+"""What libraries that keep no ``errno`` pass on of the system's message (HDF5), or say themselves (the last: numpy)."""
 
 
 def free_mb(path: Path) -> float:

@@ -64,7 +64,7 @@ def repair_vault(vault: Vault, named: Iterable[str]) -> VaultRepair:
 def _leftovers(vault: Vault) -> Iterator[Path]:
     """Yield what dead writers left: fits that were not finished, and parts of fits."""
     for path in (vault.root / TEMPORARY).glob("*"):
-        owner = "".join(path.name.split("-", 2)[2:]).replace("+", ":")  # <fit key>-<random>-<owner>
+        owner = path.name.rpartition("~")[2].replace("+", ":")  # <fit key>~<random>~<owner>
         told = owner.count(":") == 2  # older versions named none
         if (told and known_dead(owner)) or _unchanged_for(path, LEFTOVER_SECONDS):
             yield path

@@ -91,7 +91,8 @@ class Vault:
 
     def lost(self, fit_key: str) -> bool:
         """Say whether a fit was damaged and set aside, and has not been made anew."""
-        return not self.has(fit_key) and any((self.root / DAMAGED).glob(f"{fit_key}-*"))
+        aside = (folder.name.rpartition("-")[0] for folder in (self.root / DAMAGED).glob(f"{fit_key}-*"))
+        return fit_key in aside and not self.has(fit_key)
 
     @contextlib.contextmanager
     def writing(self, fit_key: str) -> Iterator[Path]:
@@ -103,7 +104,7 @@ class Vault:
             StoreError: it cannot be written. Where the disk is full, `workbench.store.disk.is_full` says so of it.
         """
         final = self.folder(fit_key)
-        temporary = self.root / TEMPORARY / f"{fit_key}-{uuid.uuid4().hex[:8]}-{this_process().replace(':', '+')}"
+        temporary = self.root / TEMPORARY / f"{fit_key}~{uuid.uuid4().hex[:8]}~{this_process().replace(':', '+')}"
         try:
             temporary.mkdir(parents=True)
             yield temporary
@@ -111,14 +112,13 @@ class Vault:
             final.parent.mkdir(parents=True, exist_ok=True)
             if not self.has(fit_key):
                 self._move(temporary, final)
-        except OSError as error:
-            raise StoreError(f"the vault {self.root} cannot be written: {error}") from error
         except Exception as error:
-            if is_full(error) or not _disk_full(self.root):
-                raise
-            # A library that does not say why its write failed.
-            cause = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
-            raise StoreError(f"the vault {self.root} cannot be written: {error} ({cause})") from cause
+            if not is_full(error) and _disk_full(self.root):  # a library that does not say why its write failed
+                cause = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
+                raise StoreError(f"the vault {self.root} cannot be written: {error} ({cause})") from cause
+            if isinstance(error, OSError):
+                raise StoreError(f"the vault {self.root} cannot be written: {error}") from error
+            raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
