@@ -33,36 +33,55 @@ def call_factory(build: Callable[..., Any] | type[Any] | Any, hp: HyperParameter
         FactoryError: it cannot be called so, it raised (the message shows the user's lines), or it returned ``None``.
         MemoryError: the host ran out of memory. A device's own error, which says RESOURCE_EXHAUSTED, passes too.
     """
-    name = _name(build)
+    name = name_of(build)
     try:
-        target = _target(build)
+        target = _target(made(build))
         positional, named = _arguments(target, name, hp, problem)
         alone = len(positional) + len(named) == 1
         with hp.like_keras_tuner() if alone and positional[0] is hp else contextlib.nullcontext():
             built: object = target(*positional, **named)
     except Exception as error:
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        if out_of_memory(error):
             raise
-        raise _as_factory_error(name, error) from error
+        raise as_factory_error(name, error) from error
     if built is None:
         raise FactoryError(f"factory '{name}' returned None; expected a compiled model, an estimator or a Recipe")
     return built
 
 
-def _name(build: Any) -> str:
+def name_of(build: Any) -> str:
+    """Return how messages call a factory."""
     return str(getattr(build, "__name__", type(build).__name__))
+
+
+def made(build: Any) -> Any:
+    """Return an object of a class with a ``build`` method; any other factory as it is.
+
+    Raises:
+        FactoryError: the class cannot be called without arguments, or raised.
+    """
+    if not (inspect.isclass(build) and callable(getattr(build, "build", None))):
+        return build
+    try:
+        return build()
+    except TypeError as error:
+        name = name_of(build)
+        raise FactoryError(
+            f"factory '{name}': {error}. A class is called without arguments: write "
+            f"'model = {name}(...)' into its file, and name 'model' as the factory"
+        ) from error
+    except Exception as error:
+        raise as_factory_error(name_of(build), error) from error
 
 
 def _target(build: Any) -> Callable[..., Any]:
     """Return what is to be called: the factory itself or its object's ``build`` method."""
-    if inspect.isclass(build) and callable(getattr(build, "build", None)):
-        build = build()
     if not inspect.isroutine(build) and callable(getattr(build, "build", None)):
         method: Callable[..., Any] = build.build
         return method
     if not callable(build):
         raise FactoryError(
-            f"factory '{_name(build)}': expected a function build(hp, problem), or an object with a build method; "
+            f"factory '{name_of(build)}': expected a function build(hp, problem), or an object with a build method; "
             f"got {build!r} ({type(build).__name__})"
         )
     target: Callable[..., Any] = build
@@ -99,8 +118,13 @@ def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
     return list(inspect.signature(target).parameters.values())
 
 
-def _as_factory_error(name: str, error: Exception) -> WorkbenchError:
-    """Return the error to show: ours as it is where no line of the user's was reached."""
+def out_of_memory(error: Exception) -> bool:
+    """Say whether the host's or a device's memory is full, which is not the factory's fault."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def as_factory_error(name: str, error: Exception) -> WorkbenchError:
+    """Return the error to show for a user's code: ours as it is where no line of the user's was reached."""
     if isinstance(error, WorkbenchError) and not isinstance(error, FactoryError):
         return error
     frames = _user_frames(error)

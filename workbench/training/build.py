@@ -14,8 +14,9 @@ import numpy as np
 
 from workbench import registry
 from workbench.errors import ConfigError, FactoryError
-from workbench.models.factory import call_factory
+from workbench.models.factory import call_factory, made
 from workbench.models.hyperparameters import HyperParameters
+from workbench.models.own_fit import OwnFit, own_fit
 from workbench.models.problem import Problem
 from workbench.models.recipe import Recipe
 from workbench.types import Backend, FamilyRef, Space, Values
@@ -23,11 +24,22 @@ from workbench.types import Backend, FamilyRef, Space, Values
 
 @dataclass(frozen=True)
 class Built:
-    """A factory's answer: the recipe around a model, the values that it asked for, and what it declared."""
+    """A factory's answer: the recipe around a model, and the record of what it asked for."""
 
     recipe: Recipe
-    values: Values
-    space: Space
+    hp: HyperParameters
+    own_fit: OwnFit | None = None
+    """How the factory trains the model itself, which may ask for more values; ``None`` leaves it to the workbench."""
+
+    @property
+    def values(self) -> Values:
+        """The values that were asked for so far."""
+        return self.hp.used
+
+    @property
+    def space(self) -> Space:
+        """What was declared so far."""
+        return self.hp.space
 
     @property
     def model(self) -> Any:
@@ -72,18 +84,20 @@ def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -
     Raises:
         FactoryError: the factory raised, or returned something that is not a model.
     """
-    factory = registry.load(family.factory, family.root)
+    factory = made(registry.load(family.factory, family.root))
+    fit = own_fit(factory)
     with seeded(seed) as reseed:
         without_keras = "keras" not in sys.modules
         answer = call_factory(factory, hp, problem.fresh())
         if without_keras and "keras" in sys.modules:
             # Importing Keras may draw random numbers: the first build must not differ from those that follow.
             reseed()
-            hp = hp.anew()
-            answer = call_factory(factory, hp, problem.fresh())
+            answer = call_factory(factory, hp.anew(), problem.fresh())
     recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
+    if fit is not None and is_keras(recipe.model) and not recipe.model.compiled:
+        recipe.model.compile()  # a loop of the user's own needs neither its optimizer nor a loss
     _check(recipe.model, family.factory)
-    return Built(recipe, dict(hp.used), hp.space)
+    return Built(recipe, hp, fit)
 
 
 def _check(model: Any, factory: str) -> None:

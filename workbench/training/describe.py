@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,17 @@ class _Trial:
 
         problem, rows = self._material.problem, split.train[:SAMPLE]
         x = feed(built.model, split.prepared.table.take(rows))
-        y = targets(split.target.forward(split.y[rows]), problem)
+        y = targets(split.target.forward(split.y[rows]), problem, built.model)
         prepare(built.model, (x, y))
         _check_width(_predicted_shape(built.model, x), problem.outputs, problem.task)
         if run:
             self.weights = parameters(built.model)
             output = predict_feed(make_program(built.model), state_of(built.model).weights, x)
             checked(output, len(rows), problem)
+        if built.own_fit is not None:
+            from workbench.training.own_fit_probe import probe_fit
+
+            probe_fit(built, _only(split, _sample(split, problem.task != "regression")), problem, run=run)
 
     def _try_estimator(self, built: Built, split: Split) -> None:
         material = self._material
@@ -95,7 +100,7 @@ class _Trial:
             checkpoints=Checkpoints(material),
         )
         watcher = _silent_watcher(material.monitor, split, small)
-        tried = Split(split.index, split.seed, split.prepared, split.y, split.weight, split.target, small, small, small)
+        tried = _only(split, small)
         try:
             model = fitter.fit(tried, watcher).model
             checked(model.predict(split.prepared.table.take(small)), len(small), material.problem)
@@ -141,6 +146,11 @@ def _check_width(shape: tuple[int | None, ...], outputs: int, task: str) -> None
             f"the model's output has shape {shape}, expected (None, {outputs}) for a {task} task; problem.head(x) "
             "makes the output that fits",
         )
+
+
+def _only(split: Split, rows: NDArray[np.intp]) -> Split:
+    """Return a split of which some rows are all that there is."""
+    return replace(split, train=rows, watch=rows, validate=rows)
 
 
 def _sample(split: Split, stratify: bool) -> NDArray[np.intp]:

@@ -33,6 +33,10 @@ def fitter_for(
         rebuild: builds the same configuration under another seed.
         checkpoints: where epochs are kept, for models whose splits train long.
     """
+    if built.neural and built.own_fit is not None:
+        from workbench.training.own_fit import OwnFitFitter
+
+        return OwnFitFitter(built, problem, settings, rebuild)
     if built.neural:
         from workbench.training.keras_path import KerasFitter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,23 @@ from workbench.models.problem import Problem
 Feed = Any
 """A tree of arrays, each with the rows as its first axis."""
 
+_CATEGORICAL = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
+_ELEMENTWISE = frozenset(
+    {"binarycrossentropy", "binaryfocalcrossentropy", "meansquarederror", "mse", "meanabsoluteerror", "mae", "huber"}
+    | {"logcosh", "poisson", "kldivergence", "kld", "kullbackleiblerdivergence", "cosinesimilarity", "dice", "tversky"}
+)
+"""Losses that compare each output with a target of its own: codes of classes would be broadcast, and train nonsense."""
+
 
 def feed(model: Any, prepared: Prepared) -> Feed:
     """Return the rows in the structure of the model's inputs.
 
     A model with the inputs of `Problem.inputs` gets them by name; one with a single input of another name (as plain
-    KerasTuner factories have) gets one float32 matrix: numerics, then categorical codes.
+    KerasTuner factories have) gets one float32 matrix: numerics, then categorical codes; in the shape of the input
+    where that is another one of as many numbers, such as an image's whose pixels are the columns, row by row.
 
     Raises:
-        FactoryError: the model has inputs that nothing is known to feed.
+        FactoryError: the model has inputs that nothing is known to feed, or an input of another size.
     """
     import keras
 
@@ -39,13 +48,42 @@ def feed(model: Any, prepared: Prepared) -> Feed:
     if len(names) > 1:
         raise FactoryError(f"the model has inputs {names}, expected those of problem.inputs, or a single one")
     matrix = np.asarray(prepared.matrix(), dtype=keras.backend.standardize_dtype(inputs[0].dtype))
+    matrix = _shaped(matrix, tuple(inputs[0].shape[1:]))
     # A Sequential model that was built from a batch has inputs, but no structure of them.
     return matrix if isinstance(model, keras.Sequential) else keras.tree.map_structure(lambda _: matrix, model.input)
 
 
-def targets(y: NDArray[Any], problem: Problem) -> NDArray[Any]:
-    """Return the targets as Keras losses take them: ``(rows, 1)``, int32 codes for multiclass tasks, else float32."""
+def _shaped(matrix: NDArray[Any], shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Return a matrix ``(rows, columns)`` as ``(rows, *shape)``; one dimension may be open."""
+    rows, columns = matrix.shape
+    numbers, gaps = math.prod(size or 1 for size in shape), shape.count(None)
+    fits = columns % numbers == 0 if gaps == 1 else columns == numbers and not gaps
+    if not fits:
+        raise FactoryError(
+            f"the model's input has shape {shape}, {numbers} numbers a row, but the prepared table has shape "
+            f"({columns},). Columns that are constant are left out unless data.columns says that they are numeric"
+        )
+    return matrix.reshape(rows, *(columns // numbers if size is None else size for size in shape))
+
+
+def targets(y: NDArray[Any], problem: Problem, model: Any = None) -> NDArray[Any]:
+    """Return the targets as the losses of Keras take them.
+
+    They are ``(rows, 1)``, int32 codes for multiclass tasks, else float32; and float32 indicators ``(rows, classes)``
+    where the model's loss compares class by class, as ``categorical_crossentropy`` does.
+    """
+    if problem.task != "regression" and _by_class(model, problem):
+        return np.eye(len(problem.classes), dtype=np.float32)[np.asarray(y, dtype=np.intp)]
     return np.asarray(y, dtype=np.int32 if problem.task == "multiclass" else np.float32)[:, None]
+
+
+def _by_class(model: Any, problem: Problem) -> bool:
+    loss = getattr(model, "loss", None)
+    while isinstance(loss, (list, tuple, dict)) and len(loss) == 1:
+        loss = next(iter(loss.values() if isinstance(loss, dict) else loss))
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    plain = name.replace("_", "").lower()
+    return plain in _CATEGORICAL or (problem.task == "multiclass" and plain in _ELEMENTWISE)
 
 
 def take(rows: Feed, index: Any) -> Feed:

@@ -60,7 +60,7 @@ def _build(family: FamilyRef, problem: Problem, values: Values, seed: int) -> _P
 
     model = build(family, problem, HyperParameters.exactly(values), seed).model
     row = _one_row(problem)
-    prepare(model, (feed(model, row), targets(np.zeros(1), problem)))
+    prepare(model, (feed(model, row), targets(np.zeros(1), problem, model)))
     return _Program(model, make_program(model))
 
 

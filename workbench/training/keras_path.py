@@ -78,7 +78,7 @@ class KerasFitter:
         return feed(self._model, split.prepared.table)
 
     def _table(self, split: Split) -> tuple[Any, ...]:
-        y = targets(split.target.forward(split.y), self._problem)
+        y = targets(split.target.forward(split.y), self._problem, self._model)
         weight = self._recipe.row_weights(split.y, split.weight, split.train)
         x = self._feed(split)
         return (x, y) if weight is None else (x, y, np.asarray(weight, dtype=np.float32))

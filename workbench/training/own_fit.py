@@ -1,0 +1,166 @@
+"""Keras models that their factory trains itself, as a KerasTuner ``HyperModel`` with a ``fit`` of its own does.
+
+For each split a model with the initial state of a fresh build under the split's seed is given to the user's ``fit``,
+with a callback that predicts the watched rows after each epoch and keeps the best weights. It is one model for all
+splits, so that Keras' own ``fit`` compiles once, unless the user's changes which variables it has or trains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import TrialFailed, TrialStopped
+from workbench.models.own_fit import call_fit
+from workbench.models.problem import Problem
+from workbench.training.build import Built, Rebuild, seeded
+from workbench.training.fitted import FittedSplit
+from workbench.training.keras_feed import feed, take, targets
+from workbench.training.keras_path import KerasFoldModel
+from workbench.training.keras_program import Program, make_program, predict_feed
+from workbench.training.keras_state import Weights, assign, parameters, prepare, same_shapes, state_of
+from workbench.training.material import Split
+from workbench.training.outputs import in_units
+from workbench.training.watcher import Watcher
+from workbench.types import TrainingSettings
+
+
+class OwnFitFitter:
+    """Fits one configuration through the factory's ``fit``; the model that was built first predicts."""
+
+    def __init__(self, built: Built, problem: Problem, settings: TrainingSettings, rebuild: Rebuild) -> None:
+        """Take a built model and how to build it again."""
+        recipe = built.recipe
+        self._built, self._problem, self._rebuild = built, problem, rebuild
+        self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
+        self.patience = recipe.patience or settings.patience
+        self._program: Program | None = None
+        self._trained: Built | None = None
+        self.weights = 0
+
+    def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
+        """Call the user's ``fit``; its epochs end where the watcher has seen nothing better for its patience."""
+        data = own_data(self._built, split, self._problem)
+        program, trained = self._start(data), self._fresh(data, split.seed)
+        before = _variables(trained.model)
+        follower = _Follower(trained.model, program, split, watcher, self._problem, self._epochs)
+        with seeded(split.seed):
+            train(trained, self._built, data.rows(split.train), data.rows(split.watch), self._epochs, follower)
+        follower.finish()
+        self._trained = trained if _variables(trained.model) == before else None
+        return FittedSplit(KerasFoldModel(self._built.model, program, follower.best), watcher.best_epoch, watcher.epoch)
+
+    def _fresh(self, data: OwnData, seed: int) -> Built:
+        """Return a model in the initial state of a build under the split's seed."""
+        fresh = self._rebuild(seed)
+        prepare(fresh.model, take((data.x, data.y), slice(0, 1)))
+        if self._trained is None:
+            return fresh
+        state, model = state_of(fresh.model), self._trained.model
+        same_shapes(state, state_of(model))
+        assign(model.trainable_variables, state.weights.trainable)
+        assign(model.non_trainable_variables, state.weights.non_trainable)
+        assign(model.optimizer.variables, state.optimizer)
+        return self._trained
+
+    def _start(self, data: OwnData) -> Program:
+        if self._program is None:
+            prepare(self._built.model, take((data.x, data.y), slice(0, 1)))
+            self.weights = parameters(self._built.model)
+            self._program = make_program(self._built.model)
+        return self._program
+
+
+def _variables(model: Any) -> list[int]:
+    """Return which variables a model has, in which order it trains them, and with which optimizer."""
+    variables = (*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables)
+    return [id(variable) for variable in variables]
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Rows as a user's ``fit`` gets them."""
+
+    x: Any
+    y: NDArray[Any]
+    weight: NDArray[Any] | None
+
+    def rows(self, index: NDArray[np.intp]) -> OwnData:
+        """Return some of the rows."""
+        return OwnData(take(self.x, index), self.y[index], None if self.weight is None else self.weight[index])
+
+
+def own_data(built: Built, split: Split, problem: Problem) -> OwnData:
+    """Return the whole table: targets are codes ``(rows,)`` where the loss takes codes, else `targets`."""
+    y = targets(split.target.forward(split.y), problem, built.model)
+    weight = built.recipe.row_weights(split.y, split.weight, split.train)
+    codes = problem.task == "multiclass" and y.shape[1] == 1
+    return OwnData(feed(built.model, split.prepared.table), y[:, 0] if codes else y, weight)
+
+
+def train(
+    fresh: Built, recorded: Built, rows: OwnData, watched: OwnData, epochs: int, callback: keras.callbacks.Callback
+) -> None:
+    """Call the user's ``fit`` as KerasTuner's ``search`` does; ``recorded`` notes the values that it asks for."""
+    own = fresh.own_fit
+    if own is None:
+        raise ValueError("the factory has no fit of its own")
+    options: dict[str, Any] = {"validation_data": (watched.x, watched.y), "epochs": epochs, "verbose": 0}
+    if rows.weight is not None:
+        options["sample_weight"] = np.asarray(rows.weight, dtype=np.float32)
+    call_fit(own, recorded.hp, fresh.model, rows.x, rows.y, callbacks=[callback], **options)
+
+
+class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
+    """Watches a model while somebody else trains it."""
+
+    def __init__(
+        self, model: Any, program: Program, split: Split, watcher: Watcher, problem: Problem, epochs: int
+    ) -> None:
+        super().__init__()
+        self._trained, self._program, self._split = model, program, split
+        self._watcher, self._problem, self._epochs = watcher, problem, epochs
+        self._watched = take(feed(model, split.prepared.table), split.watch)
+        # The lists at the beginning: a fit that freezes layers moves variables from one to the other.
+        self._variables = list(model.trainable_variables), list(model.non_trainable_variables)
+        self._raised: TrialFailed | TrialStopped | None = None
+        self.best = self._weights()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Judge the epoch, and end the training where it is time to."""
+        if not self._over:
+            self._judge((logs or {}).get("loss"))
+        if self._over:
+            self._trained.stop_training = True
+
+    def finish(self) -> None:
+        """Judge the model as it is where the user's training has no epochs; raise what a user's code swallowed."""
+        if self._raised is not None:
+            raise self._raised
+        if self._watcher.epoch == 0:
+            self._judge(None)
+
+    @property
+    def _over(self) -> bool:
+        return self._raised is not None or self._watcher.done or self._watcher.epoch >= self._epochs
+
+    def _judge(self, loss: Any) -> None:
+        weights = self._weights()
+        raw = predict_feed(self._program, weights, self._watched)
+        try:
+            prediction = in_units(raw, len(self._split.watch), self._split.target, self._problem)
+            if self._watcher.judge(prediction, None if loss is None else float(loss)):
+                self.best = weights
+        except (TrialFailed, TrialStopped) as error:
+            self._raised = error
+            raise
+
+    def _weights(self) -> Weights:
+        trainable, fixed = (
+            [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in group] for group in self._variables
+        )
+        return Weights(trainable, fixed)
