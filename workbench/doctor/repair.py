@@ -7,17 +7,16 @@ mended after it. Run again, it finds nothing more to do.
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from rich.text import Text
 
-from workbench.doctor.check import Area
+from workbench.doctor.repair_mlflow import mend_mlflow
+from workbench.doctor.step import NAMED, Step, counted
 from workbench.errors import Busy, ConfigError, StoreError
 from workbench.experiment import Experiment
 from workbench.store.backup import damage, hint, is_lost, ledger_file, restore, sound_backups
@@ -26,26 +25,7 @@ from workbench.store.inspection import LedgerState, Recorded, inspect_ledger, re
 from workbench.store.ledger import Ledger
 from workbench.store.repair import repair_vault
 from workbench.store.vault import DAMAGED, Vault
-from workbench.tracking.environment import ENVIRONMENT
-from workbench.tracking.locks import try_lock
-from workbench.tracking.positions import mlflow_name
-from workbench.tracking.reachable import ask_server, is_server, without_password
-from workbench.tracking.uri import sqlite_file, tracking_uri
 from workbench.turn import take_turn
-
-NAMED = 5
-"""So many trials or differences are named; of more, their number is said."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something that was looked into, and what was done about it."""
-
-    area: Area
-    name: str
-    done: str
-    left: bool = False
-    """Whether something is left that only a person can mend."""
 
 
 def repair(experiment: Experiment) -> Iterator[Step]:
@@ -68,7 +48,7 @@ def repair(experiment: Experiment) -> Iterator[Step]:
             if ledger_is == "restored":
                 yield from _mend_folders(_state(experiment).last_sweep, experiment.store / "sweeps")
             yield from _mend_vault(Vault(experiment.store / "vault"), recorded_trials(ledger.url), experiment.root)
-            yield from _mend_mlflow(ledger, experiment)
+            yield from mend_mlflow(ledger, experiment)
 
 
 def mend_experiment(experiment: Experiment | None, say: Callable[[Text], None]) -> bool:
@@ -99,11 +79,6 @@ def _alone(store: Path, name: str) -> Iterator[None]:
             except Busy as error:
                 raise Busy(f"{str(error).partition(';')[0]}; repair when it has ended") from error
         yield
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number and what it counts: ``1 fit``, ``2 fits``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _silent(_: str) -> None: ...
@@ -200,56 +175,3 @@ def _anew(trial: Recorded, root: Path) -> str:
     values = trial.result.values if trial.result else {}
     given = [part for name, value in values.items() for part in ("--values", f"{name}={value}")]
     return shlex.join(["workbench", "try", str(root), family, *given])
-
-
-# --- MLflow ----------------------------------------------------------------------------------------------------------
-
-
-def _mend_mlflow(ledger: Ledger, experiment: Experiment) -> Iterator[Step]:
-    uri, store = tracking_uri(experiment.config.tracking, experiment.store), experiment.store
-    if is_server(uri) and (answer := ask_server(uri)).reach != "answers":
-        yield Step("tracking", "MLflow", f"{without_password(uri)} {answer.text}; nothing was compared", True)
-        return
-    lock = try_lock(store / "projector.lock")
-    if lock is None:
-        yield Step("tracking", "MLflow", "a projector is at work on it; nothing was compared", True)
-        return
-    with lock:
-        yield from _mend_file(sqlite_file(uri))
-        yield from _mend_runs(ledger, store, uri)
-
-
-def _mend_file(file: Path | None) -> Iterator[Step]:
-    """Move MLflow's database aside where it is damaged: everything in it but people's own notes is in the ledger."""
-    if file is None or is_lost(file) or not (said := damage(file, "experiments")):
-        return
-    aside = file.with_name(f"{file.name}.damaged-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
-    try:
-        file.rename(aside)
-    except OSError as error:
-        raise StoreError(f"{file} cannot be moved: {error}") from error
-    yield Step("tracking", "MLflow", f"{file} is damaged ({said}); it is {aside.name} now, and is made anew")
-
-
-def _mend_runs(ledger: Ledger, store: Path, uri: str) -> Iterator[Step]:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    from workbench.tracking.compare import compare
-    from workbench.tracking.mend import mend
-    from workbench.tracking.mlflow_store import open_client
-
-    open_client(uri, store)
-    differences, last = compare(ledger, uri), ledger.last_position()
-    if not differences and ledger.position(mlflow_name(uri)) >= last:
-        yield Step("tracking", "MLflow", f"shows every trial as the ledger has it ({last} events)")
-        return
-    for difference in differences[:NAMED]:
-        yield Step("tracking", "MLflow", str(difference))
-    more = f", for the above and {len(differences) - NAMED} more" if differences[NAMED:] else ""
-    still = mend(ledger, store, uri, differences)
-    aside = len({run for difference in differences for run in difference.runs})
-    what = f"{counted(last, 'event')} shown again{more}"
-    what += f"; {counted(aside, 'run')} that the ledger denies set aside (their tag wb.kind says so)" if aside else ""
-    yield Step("tracking", "MLflow", what if still else f"{what}; it shows every trial as the ledger has it now")
-    for difference in still[:NAMED]:
-        yield Step("tracking", "MLflow", f"still differs: {difference}", True)
