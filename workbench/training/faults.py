@@ -1,9 +1,7 @@
-"""What an error of a training means for the trial, and what is given back after one that was out of memory."""
+"""What an error of a training means for the trial."""
 
 from __future__ import annotations
 
-import gc
-import sys
 import traceback
 from collections.abc import Iterator
 
@@ -34,17 +32,6 @@ def forget(error: BaseException) -> None:
     """Let go of what the frames of an error hold: the arrays for which memory was short."""
     for each in _chain(error):
         traceback.clear_frames(each.__traceback__)
-
-
-def release() -> None:
-    """Give back what is kept between trials: prepared tables, compiled programs, and what only they refer to."""
-    from workbench.training import keras_loading, material
-
-    material.forget()
-    keras_loading.forget()
-    if (jax := sys.modules.get("jax")) is not None:
-        jax.clear_caches()
-    gc.collect()
 
 
 def _says_memory(error: BaseException) -> bool:

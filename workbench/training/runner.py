@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable
 
 from workbench.errors import FactoryError
+from workbench.training import release
 from workbench.training.build import use_backend
 from workbench.training.describe import describe
-from workbench.training.faults import diagnosed, forget, release
+from workbench.training.faults import diagnosed, forget
 from workbench.training.fit import fit
 from workbench.training.material import open_material
 from workbench.training.memory import begin_peak
@@ -44,5 +45,7 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
                 raise
             if failure.code == "oom":
                 forget(error)
-                release()
+                release.everything()
             raise failure from error
+        finally:
+            release.after_fit()
