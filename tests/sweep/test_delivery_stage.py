@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from workbench.delivery.layout import OutputLayout, layout_frame
-from workbench.delivery_stage import TOLERANCE, difference, read_back
+from workbench.delivery_stage import TOLERANCE, Delivery, difference, read_back
+from workbench.experiment import Experiment
+from workbench.store.events import TrialFinished
+from workbench.store.vault import write_predictions, write_result
+from workbench.types import TrialResult
+from workbench.workspace import open_workspace
 
 
 def written(layout, prediction, ids, file):
@@ -44,3 +49,34 @@ def test_a_value_near_0_may_differ_by_what_float32_gives():
     assert not difference(np.full(3, np.nan), right) <= TOLERANCE
     assert difference(np.zeros(2), np.zeros(2)) == 0.0
     assert difference(pd.Series([0.5, 0.501]).to_numpy(), np.array([0.5, 0.5])) > TOLERANCE
+
+
+def stored_trial(workspace, sweep, key, score):
+    """Put a complete trial into the ledger, and its fit into the vault."""
+    ledger, (study,) = workspace.ledger, workspace.studies
+    claim = ledger.claim(study, sweep, 10)
+    names = {"sweep": sweep, "study": study.id, "trial": claim.trial, "attempt": claim.attempt}
+    result = TrialResult(score=score, score_se=0.1, scores=(score, score), values={}, fit_key=key)
+    validated = [workspace.plan.validate(split) for split in range(workspace.plan.splits)]
+    with workspace.vault.writing(key) as folder:
+        write_predictions(folder, [workspace.dataset.y[rows, None] + score for rows in validated], None, "")
+        write_result(folder, result)
+        (folder / "split0").mkdir()
+        (folder / "split0" / "bundle.json").write_text("{}")
+    event = TrialFinished(**names, family=study.family, number=claim.number, state="complete", result=result)
+    ledger.finish(claim, event)
+
+
+@pytest.mark.parametrize("file", ["oof.npz", "result.json", "split0/bundle.json"])
+def test_a_member_whose_file_is_damaged_is_left_out_by_name(file, tmp_path):
+    rows = pd.DataFrame({"a": range(20), "y": np.arange(20.0) ** 2})
+    settings = {"families": ["linear"], "folds": {"splits": 2}, "root": tmp_path}
+    with open_workspace(Experiment(rows, target="y", metric="rmse", **settings)) as workspace:
+        delivery, sweep = Delivery(workspace, tmp_path), workspace.ledger.open_sweep("e")
+        for key, score in (("aa01", 1.0), ("bb02", 2.0), ("cc03", 3.0)):
+            stored_trial(workspace, sweep, key, score)
+        assert delivery.left_out() == ()
+        (workspace.vault.folder("aa01") / file).write_bytes(b"torn")
+        (line,) = delivery.left_out()
+        assert line.startswith("linear#0000 is not blended: its fit is absent, or was damaged and set aside;")
+        assert {member.trial for member in delivery.blend().members} <= {"linear#0001", "linear#0002"}
