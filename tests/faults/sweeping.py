@@ -14,6 +14,7 @@ from workbench.errors import Terminated
 from workbench.execution.local import LocalExecutor
 from workbench.search.progress import Silent
 from workbench.store.events import SweepFinished, SweepStarted
+from workbench.tracking.projector import start_projector
 
 
 class Printing(Silent):
@@ -37,6 +38,8 @@ def main(folder, options):
     bench = Bench(folder)
     bench.ledger.reap()
     bench.ledger.append(started(bench.sweep))
+    uri = options.pop("uri", None)
+    projector = start_projector(bench.ledger, folder, uri, tensorboard=False) if uri else None
     names = options.pop("lanes", {"stub": {}})
     driving = {key: options.pop(key) for key in ("workers", "store", "halve_on_oom", "memory") if key in options}
     if "store" in driving:
@@ -53,6 +56,8 @@ def main(folder, options):
     except KeyboardInterrupt:
         state, code = "interrupted", 130
     bench.ledger.close_sweep(SweepFinished(sweep=bench.sweep, state=state))
+    if projector is not None:
+        projector.close(30.0)
     bench.ledger.close()
     return code
 

@@ -20,7 +20,8 @@ FAILURES_ALLOWED = 3
 """After so many failed trials in a row a family stops; the sweep goes on without it."""
 
 CURVES_KEPT = 300
-"""So many of a study's last trials are told to the pruner when a search goes on."""
+"""So many of a study's last trials, and `BEST_KEPT` of its best, are told to the pruner when a search goes on."""
+BEST_KEPT = 10
 
 HUNG = (3, 20.0, 600.0)
 """Once so many trials are complete, one has hung that takes so many times the longest, and at least so many seconds."""
@@ -141,18 +142,24 @@ class Lane:
         """
         searched = [trial.id for trial in trials if trial.origin == "search"]
         turns = {trial: turn for turn, trial in enumerate(searched)}
-        recent = {trial.id for trial in [t for t in trials if t.state in ENDED][-CURVES_KEPT:]}
+        judged = {trial.id for trial in self._worth_telling(trials)}
         for trial in trials:
             if trial.id in self._seen:
                 continue
             if trial.state in ENDED:
-                curves = reports if trial.id in recent or trial.state == "pruned" else lambda _: ()
+                curves = reports if trial.id in judged or trial.state == "pruned" else lambda _: ()
                 self._restore(trial, turns.get(trial.id, ~trial.number), curves)
             elif trial.values:
                 self.history.begin(trial.values)
         self._find_unfinished(trials)
         if forgive:
             self.failed_in_a_row = 0
+
+    def _worth_telling(self, trials: Sequence[Trial]) -> list[Trial]:
+        ended = [trial for trial in trials if trial.state in ENDED]
+        scored = [(as_loss(self.direction, t.result.score), t) for t in ended if t.result is not None]
+        best = sorted(scored, key=lambda pair: (pair[0], pair[1].number))[:BEST_KEPT]
+        return ended[-CURVES_KEPT:] + [trial for _, trial in best]
 
     def _restore(self, trial: Trial, turn: int, reports: Reports) -> None:
         self._seen.add(trial.id)

@@ -101,11 +101,20 @@ class Projector:
 
 def catch_up(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool, timeout: float) -> bool:
     """Show what earlier projectors could not; say whether everything is shown. Costs nothing where nothing is left."""
-    last = ledger.last_position()
-    shown = all(ledger.position(name) >= last for name in projection_names(uri, tensorboard=tensorboard))
-    file = sqlite_file(uri)
+    last, names = ledger.last_position(), projection_names(uri, tensorboard=tensorboard)
+
+    def shown() -> bool:
+        return all(ledger.position(name) >= last for name in names)
+
+    file, deadline = sqlite_file(uri), time.monotonic() + timeout
     there = (file is None or file.exists()) and (not tensorboard or (store / "tensorboard").exists())
-    return (shown and there) or start_projector(ledger, store, uri, tensorboard=tensorboard).close(timeout)
+    if shown() and there:
+        return True
+    while start_projector(ledger, store, uri, tensorboard=tensorboard).close(max(1.0, deadline - time.monotonic())):
+        if shown() or time.monotonic() > deadline:
+            return shown()
+        time.sleep(1.0)  # the projector of a driver that was killed is still at work, and the only one that may be
+    return False
 
 
 def start_projector(ledger: Ledger, store: Path, uri: str, *, tensorboard: bool = True) -> Projector:
