@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,13 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# Tests build the same few networks again and again, here and in workers: each program is compiled once. With a limit of
+# size JAX takes a lock; without one, a process may read what another one has half written.
+COMPILED = tempfile.mkdtemp(prefix="workbench-compiled-")
+atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**30)
 # Only variables set outside change what MLflow does; a test that needs one sets it itself.
 for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[variable]
