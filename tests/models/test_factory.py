@@ -10,6 +10,7 @@ import pytest
 from workbench.errors import FactoryError, TrialFailed
 from workbench.models.factory import call_factory
 from workbench.models.hyperparameters import HyperParameters
+from workbench.models.own_fit import call_fit, own_fit
 from workbench.models.problem import Problem
 from workbench.types import InputSchema
 
@@ -137,3 +138,41 @@ def test_errors_that_are_not_the_factorys_pass(error):
     with pytest.raises(type(error)) as caught:
         call_factory(build, HyperParameters(), PROBLEM)
     assert caught.value is error
+
+
+class Sized:
+    def __init__(self, classes):
+        self.classes = classes
+
+    def build(self, hp):
+        return hp.Int("n", 1, self.classes), None
+
+
+def test_a_class_with_arguments_is_used_through_its_object():
+    assert call_factory(Sized(3), HyperParameters({"n": 3}), PROBLEM) == (3, None)
+    with pytest.raises(FactoryError, match=r"(?s)missing 1 required.*'classes'.*write 'model = Sized\(\.\.\.\)'"):
+        call_factory(Sized, HyperParameters(), PROBLEM)
+
+
+class Fits(Hyper):
+    def fit(self, hp, model, *args, **kwargs):  # noqa: ARG002
+        if hp.Boolean("broken", default=True):
+            raise ValueError("no such thing")
+        model.append(dict(batch=hp.Int("batch", 1, 2), epochs=5, **kwargs))
+
+
+class FitsPlainly(Hyper):
+    def fit(self, hp, model, x, y, validation_data):  # noqa: ARG002
+        model.append(validation_data)
+
+
+def test_a_fit_of_its_own_gets_what_it_takes_and_what_it_has_not_chosen_itself():
+    assert [own_fit(factory) for factory in (usual, Hyper(), Hyper)] == [None] * 3
+    hp, model = HyperParameters({"broken": False}), []
+    options = {"validation_data": (1, 2), "epochs": 3, "verbose": 0}
+    call_fit(own_fit(Fits()), hp, model, [1], [2], **options)
+    call_fit(own_fit(FitsPlainly()), hp, model, [1], [2], **options)
+    assert model == [{"batch": 1, "epochs": 5, "validation_data": (1, 2), "verbose": 0}, (1, 2)]
+    assert hp.used == {"broken": False, "batch": 1}
+    with pytest.raises(FactoryError, match=r"(?s)'fit' raised ValueError: no such thing.*raise ValueError"):
+        call_fit(own_fit(Fits()), HyperParameters(), [], [1], [2], **options)

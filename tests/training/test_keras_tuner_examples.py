@@ -16,7 +16,7 @@ from workbench.config.models import ExperimentConfig
 from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
-from workbench.errors import FactoryError
+from workbench.errors import FactoryError, TrialStopped
 from workbench.search.engine import EngineOptions, Outcome
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
@@ -121,6 +121,10 @@ def test_epochs_of_its_own_end_at_the_experiments(digits_job):
     result = run(job, silent)
     assert result.values == {"units": 8, "epochs": 5}
     assert result.epochs == (EPOCHS, EPOCHS)
+    reports: list[object] = []
+    with pytest.raises(TrialStopped):
+        run(job, lambda report: reports.append(report) is None)
+    assert len(reports) == 1
 
 
 def test_an_image_of_another_size_is_refused_with_both_shapes(digits_job):
