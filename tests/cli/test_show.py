@@ -163,6 +163,12 @@ def test_estimators_are_drawn_from_table_to_prediction(experiment: Experiment) -
     assert "There are no hyperparameters." in draw("dummy")
 
 
+def test_a_range_that_the_experiment_widens_is_drawn(experiment: Experiment) -> None:
+    family = '{name: pipeline, factory: "factories:pipeline", space: {alpha: {max: 50}}}'
+    wider = Experiment.from_folder(experiment.root, overrides=[f"families=[{family}]"])
+    in_order(draw("pipeline", wider, {"alpha": 40}), "alpha 40", "HYPERPARAMETER", "40", "0.1 to 50")
+
+
 def test_a_plan_of_the_users_is_found_beside_the_experiment(experiment: Experiment) -> None:
     (experiment.root / "plans.py").write_text(
         "import numpy as np\n\ndef halves(frame, y):\n"

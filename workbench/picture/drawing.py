@@ -9,6 +9,7 @@ from workbench.models.space import discover
 from workbench.picture.estimator import draw_estimator
 from workbench.picture.ranges import draw_space
 from workbench.picture.subject import Subject, subject_of
+from workbench.search.spaces import with_ranges
 from workbench.training.build import Built, build
 from workbench.types import Space, Values
 
@@ -32,7 +33,10 @@ def draw(family: str, experiment: Experiment | None = None, values: Values | Non
         _built(subject, hp)
 
     space = discover(probe)
-    built = _built(subject, HyperParameters(completed(family, space, {}, values or {})))
+    if subject.ranges:
+        # Values that are possible now may declare parameters that nobody has met.
+        space = discover(probe, given=with_ranges(space, subject.ranges, subject.family.name))
+    built = _built(subject, HyperParameters(completed(family, space, {}, values or {}), space=space))
     return "\n".join([*_title(subject), "", *_model(subject, built), "", *_hyperparameters(space, built.values)])
 
 

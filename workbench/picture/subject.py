@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import registry
+from workbench.config.models import RangeConfig
 from workbench.data.building import load_dataset
 from workbench.data.folds import make_plan
 from workbench.errors import ConfigError
@@ -45,6 +47,8 @@ class Subject:
     columns: int
     """Columns that models see, before the preparation."""
     seed: int = 0
+    ranges: Mapping[str, RangeConfig] = field(default_factory=dict)
+    """What the experiment's ``space`` changes of the factory's ranges."""
 
     @property
     def table(self) -> str:
@@ -68,11 +72,13 @@ def subject_of(family: str, experiment: Experiment | None) -> Subject:
         inputs = registry.resolve("preparations", ref.preparation)(SMALL_TABLE).inputs
         problem = Problem(SMALL_TABLE.task, "log_loss", SMALL_TABLE.classes, inputs, SMALL_ROWS)
         return Subject(ref, problem, "a small table of numbers and categories", len(SMALL_TABLE.features))
-    ref = experiment.family_ref(find_family(experiment.config, family, None)[1])
+    entry = find_family(experiment.config, family, None)[1]
+    ref = experiment.family_ref(entry)
     use_backend(experiment.settings().backend)
     with tempfile.TemporaryDirectory() as folder:
         material = _material(experiment, ref, Path(folder))
-        return Subject(ref, material.problem, experiment.name, len(material.schema.features), material.seed(0, "fit"))
+        columns, seed = len(material.schema.features), material.seed(0, "fit")
+        return Subject(ref, material.problem, experiment.name, columns, seed, entry.space)
 
 
 def _family(name: str) -> FamilyRef:
