@@ -72,13 +72,13 @@ def test_a_stopped_network_goes_on_bit_for_bit(make_job, own_factory, tmp_path, 
     other = job.model_copy(update={"vault": tmp_path / "other"})
     whole, epochs = finish(other)
     stop_at(job, 1, 2)
-    assert [told.epoch for told in stop_at(job, 1, 4)] == [3, 4]
+    assert [(told.split, told.epoch) for told in stop_at(job, 1, 4)] == epochs[: epochs.index((1, 4)) + 1]
     assert sorted(path.name for path in folder(job).glob("*.npz")) == ["epoch1.npz", "older-epoch1.npz"]
     newest = folder(job) / "epoch1.npz"
     newest.write_bytes(newest.read_bytes()[:-900])
     result, reports = finish(job)
     assert same(result, whole)
-    assert reports == [told for told in epochs if told > (1, 3)]
+    assert reports == epochs, "who judges or draws its curves sees the whole of it"
     for left, right in zip(weights(job), weights(other), strict=True):
         np.testing.assert_array_equal(left, right)
     assert not folder(job).exists()
@@ -106,7 +106,7 @@ def test_finished_splits_are_not_trained_again(make_job, tmp_path, damaged: bool
         file.write_bytes(b"garbage" + file.read_bytes())
     result, reports = finish(job)
     assert same(result, whole)
-    assert reports == [told for told in epochs if told[0] == 2 or (damaged and told[0] == 0)]
+    assert reports == epochs
     for left, right in zip(Vault(job.vault).oof(job.fit_key), Vault(tmp_path / "other").oof(job.fit_key), strict=True):
         np.testing.assert_array_equal(left, right)
     assert (Vault(job.vault).folder(job.fit_key) / "split1" / "model.txt").is_file()

@@ -16,9 +16,10 @@ from workbench.config.models import ExperimentConfig
 from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
-from workbench.errors import FactoryError, TrialStopped
+from workbench.errors import FactoryError, TrialFailed, TrialStopped
 from workbench.search.engine import EngineOptions, Outcome
 from workbench.store.vault import Vault
+from workbench.training import fit
 from workbench.training.bundle import load_predictor
 from workbench.training.runner import run
 from workbench.types import Description, FamilyRef, Job, MetricRef, Reported, TrainingSettings, TrialResult, Values
@@ -125,6 +126,22 @@ def test_epochs_of_its_own_end_at_the_experiments(digits_job):
     with pytest.raises(TrialStopped):
         run(job, lambda report: reports.append(report) is None)
     assert len(reports) == 1
+
+
+def test_values_of_a_fit_of_its_own_are_those_of_its_checkpoints(digits_job, tmp_path, monkeypatch):
+    job = digits_job("EpochsHyperModel", "regression", vault=tmp_path / "v", fit_key="f" * 16, checkpoint_s=0.0)
+
+    def full(*_: object) -> None:
+        raise TrialFailed("disk", "no space left on the disk")
+
+    before: list[Reported] = []
+    monkeypatch.setattr(fit, "store", full)
+    with pytest.raises(TrialFailed, match="space"):
+        run(job, lambda report: bool(before.append(report)))
+    monkeypatch.undo()
+    again: list[Reported] = []
+    assert run(job, lambda report: bool(again.append(report))).values == {"units": 8, "epochs": 5}
+    assert again == before
 
 
 def test_an_image_of_another_size_is_refused_with_both_shapes(digits_job):

@@ -16,7 +16,7 @@ from workbench.store.seal import broken, seal
 from workbench.training.outcome import Outcome
 
 FILE, BUNDLE = "outcome.json", "bundle"
-NUMBERS = ("score", "best_epoch", "epochs", "fit_s", "predict_s", "weights")
+ABOUT = ("score", "best_epoch", "epochs", "fit_s", "predict_s", "weights", "values", "told")
 
 
 def write_outcome(folder: Path, outcome: Outcome, test_key: str) -> None:
@@ -32,7 +32,7 @@ def write_outcome(folder: Path, outcome: Outcome, test_key: str) -> None:
         if outcome.test is not None:
             np.save(temporary / f"test-{test_key}.npy", outcome.test, allow_pickle=False)
         outcome.write(temporary / BUNDLE)
-        about = {name: getattr(outcome, name) for name in NUMBERS}
+        about = {name: getattr(outcome, name) for name in ABOUT}
         (temporary / FILE).write_text(json.dumps(about), "utf-8")
         seal(temporary)
         if not folder.is_dir():

@@ -23,7 +23,7 @@ from workbench.training.outcome import Outcome
 from workbench.training.outputs import in_units
 from workbench.training.result import result_of
 from workbench.training.storing import store
-from workbench.training.watcher import Tell, Watcher
+from workbench.training.watcher import Tell, Watcher, tell_all
 from workbench.types import Job, Reported, TrialResult
 
 Report = Callable[[Reported], bool]
@@ -49,11 +49,13 @@ def fit(material: Material, report: Report) -> TrialResult:
             if outcome is None:
                 outcome = training.outcome(index, share)
                 checkpoints.keep(outcome)
+            else:  # who watches the trial has to see the whole of it
+                tell_all(_tell(job, index, report), outcome.told)
             outcomes.append(outcome)
     except TrialStopped:
         checkpoints.flush()
         raise
-    result = result_of(material, training.built.values, outcomes)
+    result = result_of(material, outcomes)
     tests = [outcome.test for outcome in outcomes if outcome.test is not None]
     test = np.mean(tests, axis=0) if tests else None
     store(material, result, [o.oof for o in outcomes], test, [o.write for o in outcomes])
@@ -90,15 +92,15 @@ class _Training:
             split.y[split.watch],
             split.weights(split.watch),
             patience=self._fitter.patience,
-            tell=_tell(material.job, split, self._report),
+            tell=_tell(material.job, index, self._report),
             until=until,
         )
         self._checkpoints.begin()
         fitted = self._fitter.fit(split, watcher)
         watcher.check()
-        return self._predicted(split, fitted, self._checkpoints.elapsed, watcher.truncated)
+        return self._predicted(split, fitted, self._checkpoints.elapsed, watcher)
 
-    def _predicted(self, split: Split, fitted: FittedSplit, fit_s: float, truncated: bool) -> Outcome:
+    def _predicted(self, split: Split, fitted: FittedSplit, fit_s: float, watcher: Watcher) -> Outcome:
         started = time.perf_counter()
         material, prepared = self._material, split.prepared
         oof = _prediction(material, split, fitted, prepared.table.take(split.validate))
@@ -112,8 +114,10 @@ class _Training:
             epochs=fitted.epochs,
             fit_s=fit_s,
             predict_s=time.perf_counter() - started,
-            truncated=truncated,
+            truncated=watcher.truncated,
             weights=self._fitter.weights,
+            values=self.built.values,
+            told=watcher.told,
             write=partial(save_bundle, material=material, built=self.built, split=split, model=fitted.model),
         )
 
@@ -127,9 +131,9 @@ def _built(material: Material, seed: int) -> Built:
     return replace(built, recipe=replace(built.recipe, batch_size=max(1, batch)))
 
 
-def _tell(job: Job, split: Split, report: Report) -> Tell:
+def _tell(job: Job, split: int, report: Report) -> Tell:
     def tell(epoch: int, value: float, loss: float | None) -> bool:
-        return report(Reported(job_id=job.job_id, split=split.index, epoch=epoch, value=value, loss=loss))
+        return report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=loss))
 
     return tell
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workbench.types import Values
+
+Told = tuple[int, float, float | None]
+"""Epoch (1-based), watched value, training loss."""
 
 WriteBundle = Callable[[Path], None]
 """Writes a bundle into a folder that it makes."""
@@ -31,4 +36,8 @@ class Outcome:
     truncated: bool
     weights: int
     """Trainable weights; 0 for estimators."""
+    values: Values
+    """The hyperparameters that were asked for, by a factory's own ``fit`` too."""
+    told: Sequence[Told]
+    """Its learning curve, as it was reported."""
     write: WriteBundle

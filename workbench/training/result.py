@@ -9,11 +9,11 @@ import numpy as np
 from workbench.training.material import Material
 from workbench.training.memory import gpu_peak_mb, peak_mb
 from workbench.training.outcome import Outcome
-from workbench.types import TrialResult, Values, fingerprint
+from workbench.types import TrialResult, fingerprint
 
 
-def result_of(material: Material, values: Values, outcomes: Sequence[Outcome]) -> TrialResult:
-    """Return the result of the values that the factory asked for, by their outcomes in plan order."""
+def result_of(material: Material, outcomes: Sequence[Outcome]) -> TrialResult:
+    """Return the result of a configuration by the outcomes of its splits, in plan order."""
     scores = np.array([outcome.score for outcome in outcomes])
     spread = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
     with_epochs = any(outcome.best_epoch for outcome in outcomes)
@@ -21,7 +21,7 @@ def result_of(material: Material, values: Values, outcomes: Sequence[Outcome]) -
         score=float(scores.mean()),
         score_se=spread,
         scores=tuple(scores.tolist()),
-        values=values,
+        values={name: value for outcome in outcomes for name, value in outcome.values.items()},
         best_epochs=tuple(o.best_epoch for o in outcomes) if with_epochs else (),
         epochs=tuple(o.epochs for o in outcomes) if with_epochs else (),
         fit_s=sum(o.fit_s for o in outcomes),

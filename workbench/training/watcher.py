@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import TrialFailed, TrialStopped
 from workbench.metrics import Metric
+from workbench.training.outcome import Told
 
 Tell = Callable[[int, float, float | None], bool]
 """Takes epoch (1-based), value and training loss; answers whether the whole trial should stop."""
@@ -39,6 +40,7 @@ class Watcher:
         self.best_value = float("nan")
         self.epoch = 0
         self.truncated = False
+        self.told: list[Told] = []
 
     def judge(self, prediction: NDArray[Any], loss: float | None = None) -> bool:
         """Take the predictions ``(rows, outputs)`` after another epoch; return whether they are the best so far.
@@ -56,8 +58,9 @@ class Watcher:
         if better:
             self.best_epoch, self.best_value = self.epoch, value
         # A metric may be undefined (AUC with one class); there is no such number in a report.
-        if np.isfinite(value) and self._tell(self.epoch, value, loss):
-            raise TrialStopped(f"stopped after epoch {self.epoch}")
+        if np.isfinite(value):
+            self.told.append((self.epoch, value, loss))
+            tell_all(self._tell, self.told[-1:])
         self.truncated = not self._exhausted and self._until is not None and time.monotonic() >= self._until
         if self.done:
             self.check()
@@ -80,12 +83,19 @@ class Watcher:
 
     def state(self) -> dict[str, Any]:
         """Return what was seen, as JSON types."""
-        return {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_value": self.best_value}
+        about = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_value": self.best_value}
+        return {**about, "told": self.told}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what another watcher of the same rows had seen."""
+        """Go on from what another watcher of the same rows had seen, and tell it again.
+
+        Raises:
+            TrialStopped: a report was answered with 'stop'.
+        """
+        self.told = [(epoch, value, loss) for epoch, value, loss in state["told"]]
         self.epoch, self.best_epoch = int(state["epoch"]), int(state["best_epoch"])
         self.best_value = float(state["best_value"])
+        tell_all(self._tell, self.told)
 
     @property
     def done(self) -> bool:
@@ -95,3 +105,14 @@ class Watcher:
     @property
     def _exhausted(self) -> bool:
         return self.epoch - self.best_epoch >= self._patience
+
+
+def tell_all(tell: Tell, points: Iterable[Told]) -> None:
+    """Report points of a curve one after another.
+
+    Raises:
+        TrialStopped: one was answered with 'stop'.
+    """
+    for epoch, value, loss in points:
+        if tell(epoch, value, loss):
+            raise TrialStopped(f"stopped after epoch {epoch}")
