@@ -34,6 +34,9 @@ __all__ = [
 
 Array = NDArray[Any]
 
+VERSION = 1
+"""Of what the built-in preparations compute; raised when one of them would prepare the same rows differently."""
+
 
 class Preparation(Protocol):
     """What a preparation does. Its name in the registry is what ``family.preparation`` says."""
