@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import registry
+from workbench.data import preparation
 from workbench.data.dataset import Dataset
 from workbench.data.feature_table import FeatureSplit, FeatureTable, open_feature_table
 from workbench.data.folds import FoldPlan
-from workbench.data.preparation import Prepared
 from workbench.data.target import TargetTransform, target_kind
 from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric, load_metric, monitored
@@ -23,6 +23,9 @@ from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
 from workbench.training.build import seeded
 from workbench.training.cache import LruCache
+from workbench.training.prepared_files import FORMAT, LEAST_BYTES, PreparedFiles
+from workbench.training.prepared_room import PREFIX
+from workbench.training.prepared_split import PreparedSplit, assembled, read_only
 from workbench.training.row_parts import inner_split, share_of
 from workbench.types import FeaturesRef, Job, Schema, TrainingSettings, fingerprint
 
@@ -31,28 +34,6 @@ CACHE_BYTES = 2**30
 _datasets: LruCache[Dataset] = LruCache(limit=2, size=lambda _: 1)
 _feature_tables: LruCache[FeatureTable] = LruCache(limit=CACHE_BYTES, size=lambda table: table.size)
 _prepared: LruCache[PreparedSplit] = LruCache(limit=CACHE_BYTES, size=lambda split: split.size)
-
-
-@dataclass(frozen=True)
-class PreparedSplit:
-    """The whole table, prepared by what was fitted on one split's training rows.
-
-    Training rows are as ``fit_transform`` gave them, all others as ``transform`` did, so that a preparation may
-    cross-fit. Rows that early stopping watches are among the others: nothing has seen their targets. The shape is that
-    of the whole table in every split: programs need no compilation of their own.
-    """
-
-    preparation: Any
-    table: Prepared
-    test: Prepared | None
-    transformers: Sequence[Any] = ()
-    """What each step of the family's feature set has learnt on the training rows; ``None`` for what learns nothing."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the arrays."""
-        parts = [self.table] if self.test is None else [self.table, self.test]
-        return sum(part.numeric.nbytes + part.categorical.nbytes for part in parts)
 
 
 @dataclass(frozen=True)
@@ -198,11 +179,46 @@ class Material:
 
     def prepared(self, index: int) -> PreparedSplit:
         """Return the table as the split's preparation gives it; kept between jobs."""
-        family = self.job.family
+        files = self._files
+
+        def opened() -> PreparedSplit:
+            return self._prepare(index) if files is None else files.get(index, lambda: self._prepare(index))
+
+        found = _prepared.get((*self._prepared_by, index), opened)
+        if files is not None and found.mapped:
+            files.touch()
+        return found
+
+    @cached_property
+    def _prepared_by(self) -> tuple[str | int, ...]:
+        """Everything that decides what prepared splits hold."""
+        family, job = self.job.family, self.job
         code = family.features.code if family.features else ""
-        data = (self.dataset.key, self.dataset.test_key, self.plan.key, index)
-        key = (*data, family.preparation, code, self.job.settings.stopping, self.job.seed)
-        return _prepared.get(key, lambda: self._prepare(index))
+        data = (self.dataset.key, self.dataset.test_key, self.plan.key)
+        return (*data, family.preparation, code, job.settings.stopping, job.seed)
+
+    @cached_property
+    def _files(self) -> PreparedFiles | None:
+        """Where prepared splits lie for all workers.
+
+        ``None`` for a feature set whose transformers are fitted in the fold, as their state is no JSON, for a
+        preparation of a plug-in, of whose code nothing is known, and for a table too small to be worth it.
+        """
+        name, chain = self.job.family.preparation, None if self.features is None else self.features.derivation.chain
+        if name not in registry.BUILT_INS["preparations"] or (chain and chain.row_steps < len(chain.steps)):
+            return None
+        schema, test = self.schema, self.dataset.test
+        key = fingerprint(FORMAT, preparation.VERSION, *self._prepared_by, schema.model_dump(mode="json"))
+        files = PreparedFiles(
+            self.job.dataset.resolve().parent / f"{PREFIX}{key}",
+            name,
+            schema,
+            self._preparation().inputs,
+            self.plan.rows,
+            None if test is None else len(test),
+            len(chain.steps) if chain else 0,
+        )
+        return files if files.size >= LEAST_BYTES else None
 
     def _trained(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows that a model is fitted on, a share of them in a screening, and those that it watches.
@@ -237,11 +253,11 @@ class Material:
     def _prepare(self, index: int) -> PreparedSplit:
         train, _ = self._parted(index)
         rest = np.setdiff1d(np.arange(self.plan.rows), train, assume_unique=True)
-        preparation, rows = self._preparation(), self._rows(index, train, rest)
-        parts = [(train, preparation.fit_transform(rows.train, self.dataset.y[train]))]
-        parts.append((rest, preparation.transform(rows.rest)))
-        test = None if rows.test is None else preparation.transform(rows.test)
-        return PreparedSplit(preparation, _assembled(parts, self.plan.rows), test, rows.fitted)
+        fitted, rows = self._preparation(), self._rows(index, train, rest)
+        parts = [(train, fitted.fit_transform(rows.train, self.dataset.y[train]))]
+        parts.append((rest, fitted.transform(rows.rest)))
+        test = None if rows.test is None else read_only(fitted.transform(rows.test))
+        return PreparedSplit(fitted, read_only(assembled(parts, self.plan.rows)), test, rows.fitted)
 
     def _rows(self, index: int, train: NDArray[np.intp], rest: NDArray[np.intp]) -> FeatureSplit:
         """Return the rows as the preparation takes them, after the family's feature set if there is one."""
@@ -275,12 +291,3 @@ def _confirm_code(ref: FeaturesRef) -> None:
         raise FactoryError(
             f"feature set '{ref.name}': {file} was edited since the run began; run again (files that it imports count)"
         )
-
-
-def _assembled(parts: list[tuple[NDArray[np.intp], Prepared]], rows: int) -> Prepared:
-    first = parts[0][1]
-    numeric = np.zeros((rows, first.numeric.shape[1]), dtype=first.numeric.dtype)
-    categorical = np.zeros((rows, first.categorical.shape[1]), dtype=first.categorical.dtype)
-    for index, part in parts:
-        numeric[index], categorical[index] = part.numeric, part.categorical
-    return Prepared(numeric, categorical)
