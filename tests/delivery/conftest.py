@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.delivery.trained import FACTORY, Trained, built_in, train
+from workbench.models.identity import code_identity
 from workbench.types import FamilyRef
 
 
@@ -16,5 +17,6 @@ def estimators(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     code.mkdir()
     (code / "factories.py").write_text(FACTORY)
     (code / "helpers.py").write_text("def depth():\n    return 3\n")
-    forest = FamilyRef(name="forest", factory="factories:forest", root=code, preparation="native", code="1")
+    identity = code_identity("factories:forest", code)
+    forest = FamilyRef(name="forest", factory="factories:forest", root=code, preparation="native", code=identity)
     return train(root, {"dummy": built_in("dummy"), "lightgbm": built_in("lightgbm"), "forest": forest})

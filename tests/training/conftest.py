@@ -15,6 +15,7 @@ from workbench.config.models import ExperimentConfig
 from workbench.data.building import load_dataset
 from workbench.data.folds import make_plan
 from workbench.metrics import load_metric
+from workbench.models.identity import code_identity
 from workbench.types import FamilyRef, Job, MetricRef, TrainingSettings
 
 MakeJob = Callable[..., Job]
@@ -89,6 +90,7 @@ def own_factory(tmp_path: Path) -> Callable[[str], FamilyRef]:
         folder = tmp_path / "own"
         folder.mkdir(exist_ok=True)
         (folder / "factories.py").write_text(source)
-        return FamilyRef(name="own", factory="factories:build", root=folder, preparation=preparation, code="own")
+        code = code_identity("factories:build", folder)
+        return FamilyRef(name="own", factory="factories:build", root=folder, preparation=preparation, code=code)
 
     return write

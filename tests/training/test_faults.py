@@ -70,6 +70,13 @@ def test_a_fault_has_a_code_and_the_users_lines(make_job, own_factory, options, 
     assert line in found.traceback
 
 
+def test_a_factory_that_was_edited_meanwhile_gives_no_result_under_its_old_key(make_job, own_factory) -> None:
+    job = make_job("binary", own_factory(source()), rows=40)
+    own_factory(source(proba="np.full((len(X), 2), 0.25)"))
+    assert "factory 'own': factories.py was edited since the run began; run again" in failure(job).message
+    assert not job.vault.exists()
+
+
 def test_a_prediction_of_another_shape_names_both(make_job, own_factory) -> None:
     job = make_job(
         "regression", own_factory(source().replace("self.classes_[np.zeros(len(X), dtype=int)]", "X[:, :3]"))

@@ -21,6 +21,7 @@ from workbench.data.features import step_of
 from workbench.data.folds import FoldPlan
 from workbench.errors import FactoryError, StoreError
 from workbench.models.identity import code_identity
+from workbench.store.seal import unseal
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
 from workbench.training.frozen_state import freeze, thaw
@@ -192,6 +193,7 @@ def test_a_test_table_that_came_later_is_predicted_from_bundles(make_job: MakeJo
     result = run(job, lambda _: False)
     vault, key = Vault(job.vault), Dataset.open(job.dataset).test_key
     before = vault.test(job.fit_key, key)
+    unseal(vault.folder(job.fit_key), {f"test-{key}.npy"})
     (vault.folder(job.fit_key) / f"test-{key}.npy").unlink()
     again = run(job, lambda _: False)
     assert again == result.model_copy(update={"cached": True})

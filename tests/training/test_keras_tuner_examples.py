@@ -17,6 +17,7 @@ from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.errors import FactoryError, TrialFailed, TrialStopped
+from workbench.models.identity import code_identity
 from workbench.search.engine import EngineOptions, Outcome
 from workbench.store.vault import Vault
 from workbench.training import fit
@@ -65,7 +66,8 @@ def digits_job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Job]:
         if task not in made:
             made[task] = data_of(task)
         dataset, plan = made[task]
-        family = FamilyRef(name="own", factory=f"guides:{factory}", root=folder, code="own")
+        code = code_identity(f"guides:{factory}", folder)
+        family = FamilyRef(name="own", factory=f"guides:{factory}", root=folder, code=code)
         metric = MetricRef(name=METRICS[task], needs="probabilities" if task == "multiclass" else "values")
         settings = TrainingSettings(epochs=EPOCHS, threads=1)
         fields = {"kind": "fit", "job_id": "job", "family": family, "metric": metric, "settings": settings}

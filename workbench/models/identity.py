@@ -43,6 +43,16 @@ def code_identity(reference: str, root: Path | None) -> str:
     return fingerprint(attribute, *reach.texts())
 
 
+def confirm_code(what: str, reference: str, root: Path | None, code: str) -> None:
+    """Raise `FactoryError` unless the files still hold the code under whose identity results are kept.
+
+    Modules are executed again when their files have changed, and a worker that is replaced sees the files of now.
+    """
+    if code_identity(reference, root) != code:
+        file = f"{reference.partition(':')[0]}.py"
+        raise FactoryError(f"{what}: {file} was edited since the run began; run again (files that it imports count)")
+
+
 def reached_files(reference: str, root: Path | None) -> tuple[Path, ...]:
     """Return the files that must travel with ``module:attribute``, its own one first; none for what is installed.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.data.preparation import Prepared
 from workbench.errors import TrialStopped
 from workbench.models.hyperparameters import HyperParameters
+from workbench.models.identity import confirm_code
 from workbench.training.build import Built, build
 from workbench.training.bundle import save_bundle
 from workbench.training.checkpoints import Checkpoints
@@ -124,7 +125,9 @@ class _Training:
 
 def _built(material: Material, seed: int) -> Built:
     job = material.job
-    built = build(job.family, material.problem, HyperParameters(job.values, space=job.space), seed)
+    family = job.family
+    built = build(family, material.problem, HyperParameters(job.values, space=job.space), seed)
+    confirm_code(f"factory '{family.name}'", family.factory, family.root, family.code)
     if job.batch_scale == 1.0:
         return built
     batch = int((built.recipe.batch_size or job.settings.batch_size) * job.batch_scale)

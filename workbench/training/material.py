@@ -18,7 +18,7 @@ from workbench.data.folds import FoldPlan
 from workbench.data.target import TargetTransform, target_kind
 from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric, load_metric, monitored
-from workbench.models.identity import code_identity
+from workbench.models.identity import confirm_code
 from workbench.models.problem import Problem
 from workbench.seeds import derive_seed
 from workbench.training.build import seeded
@@ -27,7 +27,7 @@ from workbench.training.prepared_files import FORMAT, LEAST_BYTES, PreparedFiles
 from workbench.training.prepared_room import PREFIX
 from workbench.training.prepared_split import PreparedSplit, assembled, read_only
 from workbench.training.row_parts import inner_split, share_of
-from workbench.types import FeaturesRef, Job, Schema, TrainingSettings, fingerprint
+from workbench.types import Job, Schema, TrainingSettings, fingerprint
 
 CACHE_BYTES = 2**30
 
@@ -87,7 +87,7 @@ class Material:
         if ref is None:
             return None
         seed, cache = self.seed(0, "features"), self.job.dataset.resolve().parent
-        confirm = partial(_confirm_code, ref)
+        confirm = partial(confirm_code, f"feature set '{ref.name}'", ref.reference, ref.root, ref.code)
         confirm()
 
         def opened() -> FeatureTable:
@@ -282,12 +282,3 @@ def open_material(job: Job) -> Material:
     if plan.rows != len(dataset.y):
         raise TrialFailed("internal", f"the plan {job.plan} is of {plan.rows} rows, the table has {len(dataset.y)}")
     return Material(job, dataset, plan, load_metric(job.metric))
-
-
-def _confirm_code(ref: FeaturesRef) -> None:
-    """Raise `FactoryError` unless the files still hold the code under whose identity results are kept."""
-    if code_identity(ref.reference, ref.root) != ref.code:
-        file = f"{ref.reference.partition(':')[0]}.py"
-        raise FactoryError(
-            f"feature set '{ref.name}': {file} was edited since the run began; run again (files that it imports count)"
-        )
