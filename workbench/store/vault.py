@@ -42,6 +42,11 @@ ARRAY_ERRORS = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplemen
 """What numpy raises on files of arrays that are truncated or garbage."""
 
 
+def remove_checkpoints(vault: Path, fit_key: str) -> None:
+    """Remove the checkpoints of a fit that nobody goes on with, such as a pruned one."""
+    shutil.rmtree(vault / CHECKPOINTS / fit_key, ignore_errors=True)
+
+
 class Vault:
     """Fits by key, under a folder."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import StoreError
-from workbench.store.vault import CHECKPOINTS, DAMAGED
+from workbench.store.vault import CHECKPOINTS, DAMAGED, remove_checkpoints
 from workbench.training.epoch_state import LOG, State, read_states, remove_states, set_aside, write_state
 from workbench.training.finished_split import read_outcome, write_outcome
 from workbench.training.material import Material
@@ -128,11 +128,6 @@ class Checkpoints:
     @property
     def _folder(self) -> Path:
         return (self._root or Path()) / CHECKPOINTS / self._material.fit_key
-
-
-def remove_checkpoints(vault: Path, fit_key: str) -> None:
-    """Remove the checkpoints of a fit that nobody goes on with, such as a pruned one."""
-    shutil.rmtree(vault / CHECKPOINTS / fit_key, ignore_errors=True)
 
 
 def _remove_stale(folder: Path) -> None:
