@@ -327,6 +327,8 @@ class Began(Value):
 
     event: Literal["began"] = "began"
     job_id: str
+    device: str = ""
+    """What the worker has to itself, as `workbench.execution.devices.Device.name` says; empty without workers."""
 
 
 class Reported(Value):

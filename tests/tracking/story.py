@@ -135,9 +135,10 @@ def tell(ledger: Ledger) -> None:
     ledger.append(trial_started(1, 1))
     ledger.write_reports(reports(1))
     ledger.append(trial_finished(1, 1, 0.80))
-    ledger.append(trial_started(2, 2, epochs=27, device="gpu:0"))
+    ledger.append(trial_started(2, 2, epochs=27))
     ledger.write_reports(reports(2, epochs=25))
-    ledger.append(trial_finished(2, 2, None, state="pruned", message="split 2, epoch 7: worse than the median"))
+    message = "split 2, epoch 7: worse than the median"
+    ledger.append(trial_finished(2, 2, None, state="pruned", message=message, device="gpu:0"))
     ledger.append(trial_started(3, 3))
     failure = Failure(code="nonfinite", message="the loss is NaN in epoch 3", traceback="Traceback …")
     ledger.append(trial_finished(3, 3, None, state="failed", failure=failure))

@@ -29,6 +29,13 @@ class Device:
     fraction: float = USED
     sharing: int = 1
 
+    @property
+    def name(self) -> str:
+        """The GPU as people read it: ``gpu:0``, or its UUID; empty without one, where workers differ in nothing."""
+        if self.gpu is None:
+            return ""
+        return f"gpu:{self.gpu}" if self.gpu.isdigit() else self.gpu
+
 
 def plan(machine: Machine, options: ExecutorOptions) -> list[Device]:
     """Return a device for each worker.

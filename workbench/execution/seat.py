@@ -104,7 +104,9 @@ class Seat:
             event = self._death()
         elif event.job_id != self.job_id:
             return None
-        if event is not None and not isinstance(event, (Began, Reported)):
+        if isinstance(event, Began):
+            return event.model_copy(update={"device": self._device.name})
+        if event is not None and not isinstance(event, Reported):
             event = self._measured(event)
             self._end_job()
         return event

@@ -64,8 +64,6 @@ class TrialStarted(Value):
     """A screening, or the whole trial that follows one, are two attempts of the same trial."""
     epochs: int | None = None
     """At most so many epochs or rounds, where an engine of few epochs first said so."""
-    device: str = ""
-    """What the worker owns, such as ``gpu:0``; empty where it is the whole machine."""
 
 
 class TrialFinished(Value):
@@ -83,6 +81,8 @@ class TrialFinished(Value):
     failure: Failure | None = None
     message: str = ""
     """Of a pruned trial: where and why, such as ``split 2, epoch 7: worse than the median``."""
+    device: str = ""
+    """What its worker had to itself, such as ``gpu:0``; empty where there is nothing to tell apart."""
 
 
 class TrialCompared(Value):

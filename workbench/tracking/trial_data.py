@@ -18,7 +18,6 @@ def started_tags(event: TrialStarted) -> dict[str, str]:
         "wb.features": event.features,
         "wb.stage": event.stage if event.stage != "whole" else "",
         "wb.epochs": "" if event.epochs is None else str(event.epochs),
-        "wb.device": event.device,
     }
     return {
         "wb.attempt": str(event.attempt),
@@ -32,6 +31,8 @@ def started_tags(event: TrialStarted) -> dict[str, str]:
 def finished_tags(event: TrialFinished) -> dict[str, str]:
     """Return the tags that say how an attempt ended, and why."""
     tags: dict[str, str] = {"wb.state": event.state}
+    if event.device:
+        tags["wb.device"] = event.device
     if event.message:
         tags["wb.message"] = event.message
     if event.failure:
