@@ -2,8 +2,9 @@
 
 ``x`` and ``y`` give the score (a bowl with its minimum 0 at x = 0.3, y = 2); ``sleep`` seconds pass in each of 4 epochs
 of each of 3 splits; ``fault`` is ``none``, ``raise``, ``nonfinite``, ``exit``, ``kill`` (SIGKILL of its own process),
-``kill once``, ``hang``, ``hang deaf`` (to SIGTERM), ``infinite score``, ``allocate`` or ``oom at full batch``. A job's
-``seconds`` end its training early; a screening runs its splits and epochs alone.
+``kill once``, ``kill late`` (once, in the second split, with which the next attempt goes on), ``hang``, ``hang deaf``
+(to SIGTERM), ``infinite score``, ``allocate`` or ``oom at full batch``. A job's ``seconds`` end its training early; a
+screening runs its splits and epochs alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -48,6 +50,8 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
     splits = tuple(range(SPLITS)) if job.screen is None else job.screen.splits
     epochs = min(EPOCHS, job.epochs or EPOCHS, (job.screen and job.screen.epochs) or EPOCHS)
     for split in splits:
+        if split < _taken_up(job):
+            continue
         for epoch in range(1, epochs + 1):
             truncated = until is not None and time.monotonic() > until
             if truncated:
@@ -56,6 +60,8 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
             value = bowl + 0.01 * split + 1.0 / epoch
             if report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=value / 2)):
                 raise TrialStopped
+            if (split, epoch, job.values.get("fault")) == (1, 2, "kill late"):
+                _kill_once(job)
     bowl = np.inf if job.values.get("fault") == "infinite score" else bowl
     scores = tuple(bowl + 0.01 * split for split in splits)
     result = TrialResult(
@@ -110,8 +116,24 @@ def _fault(fault: str, job: Job) -> None:
         raise TrialFailed("oom", "out of memory: RESOURCE_EXHAUSTED")
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if fault == "kill once" and job.vault is not None:
-        marker = job.vault / "killed"
-        if not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "kill once":
+        _kill_once(job)
+
+
+def _kill_once(job: Job) -> None:
+    marker = _marker(job)
+    if not marker.exists():
+        marker.touch()
+        time.sleep(0.2)  # what was reported is on its way
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _taken_up(job: Job) -> int:
+    """Return the split that an attempt goes on with."""
+    return int(job.values.get("fault") == "kill late" and _marker(job).exists())
+
+
+def _marker(job: Job) -> Path:
+    if job.vault is None:
+        raise TrialFailed("internal", "a fit needs a vault")
+    return job.vault / "killed"

@@ -108,9 +108,11 @@ class Bench:
             template=self.workspace.job(family).model_copy(update={"seed": configuration.ground.seed}),
             total=1,
             direction=self.workspace.metric.direction,
+            trial_seconds=self.workspace.experiment.config.search.trial_time,
             note=note,
         )
-        Driver(ledger, self.executor, sweep, [lane], self.observer).run()
+        store = self.workspace.experiment.store
+        Driver(ledger, self.executor, sweep, [lane], self.observer, store=store).run()
         if (found := self.known(configuration)) is None:
             raise self._failure(study)
         return found

@@ -3,73 +3,45 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
 
 from workbench.errors import LeaseLost, StoreError
 from workbench.execution.contract import Executor
 from workbench.search.engine import Suggestion
 from workbench.search.history import Ended
 from workbench.search.lane import FAILURES_ALLOWED, Lane
+from workbench.search.patience import Patience
 from workbench.search.progress import Observer, Progress, TrialNews
-from workbench.store.disk import LITTLE_MB, free_mb, is_full
+from workbench.search.running import Ending, Running, again, judged
 from workbench.store.event_log import Report
 from workbench.store.events import TrialFinished, TrialStarted
-from workbench.store.ledger import Claim, Ledger
+from workbench.store.ledger import Ledger
+from workbench.store.vault import remove_checkpoints
 from workbench.types import (
     Began,
     Described,
     Failed,
     Failure,
     Finished,
-    Job,
     Lost,
     Reported,
     Stopped,
-    TrialResult,
     WorkerEvent,
 )
 
 POLL_SECONDS = 0.25
 FLUSH_SECONDS = 1.0
 RENEW_SECONDS = 10.0
-DISK_SECONDS = 5.0
 TRAINING_SHARE = 0.8
 """Of the time up to the deadline; the rest is for predicting and storing."""
+SCREENING_SHARE = 0.5
+"""Of the time up to the deadline, or of a family's hours; then the best of its screenings are promoted."""
 START_SECONDS = 120.0
 """How long a worker may take to start, which is no part of a trial's time."""
 STOP_SECONDS = 11.0
 """How long trials may take to end their epoch and keep it, when somebody stops the search."""
-
-Ending = Literal["", "pruned", "deadline", "timeout", "interrupt"]
-"""Why a trial was told to stop."""
-
-T = TypeVar("T")
-
-
-@dataclass
-class Running:
-    """A trial that is being worked on."""
-
-    claim: Claim
-    lane: Lane
-    suggestion: Suggestion
-    since: float
-    begun: bool = False
-    """Whether a worker is at it."""
-    job: Job | None = None
-    ending: Ending = ""
-    message: str = ""
-    curve: list[Report] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """Since it was begun."""
-        return time.monotonic() - self.since
 
 
 @dataclass
@@ -93,13 +65,16 @@ class Driver:
     _started: float = field(default_factory=time.monotonic)
     _flushed: float = 0.0
     _renewed: float = field(default_factory=time.monotonic)
-    _looked: float = -math.inf
-    _paused: bool = False
+    _patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is paused."""
+        self._patience = Patience(self.store, self.observer.notice)
 
     def run(self) -> None:
         """Work until nothing is left to do. On Ctrl-C or SIGTERM the running trials are given back to the ledger."""
         try:
-            while self._fill() or self._running or self._paused:
+            while self._fill() or self._running or (self._patience.paused and not self._late):
                 for event in self.executor.events(POLL_SECONDS):
                     self._take(event)
                 self._upkeep()
@@ -115,9 +90,9 @@ class Driver:
 
     def _fill(self) -> bool:
         """Submit trials while there is room; say whether any was."""
-        self._look_at_disk()
+        self._patience.look()
         submitted = False
-        while not self._paused and len(self._running) < self.executor.capacity:
+        while not self._patience.paused and len(self._running) < self.executor.capacity:
             lane = self._next_lane()
             if lane is None:
                 break
@@ -126,13 +101,29 @@ class Driver:
 
     def _next_lane(self) -> Lane | None:
         """Return the open family that is furthest behind: in time where time is what is shared, else in trials."""
-        lanes = [lane for lane in self.lanes if lane.open and self._fits(lane)]
+        lanes = [lane for lane in self.lanes if lane.open and self._used(lane) < 1.0 and self._fits(lane)]
         if self.deadline is not None:
             return min(lanes, key=lambda lane: (self._time_of(lane), lane.share), default=None)
         return min(lanes, key=lambda lane: lane.share, default=None)
 
     def _time_of(self, lane: Lane) -> float:
-        return lane.seconds + sum(running.seconds for running in self._running.values() if running.lane is lane)
+        return lane.seconds + self._under_way(lane)
+
+    def _under_way(self, lane: Lane) -> float:
+        return sum(running.seconds for running in self._running.values() if running.lane is lane)
+
+    def _used(self, lane: Lane) -> float:
+        return lane.used(self._under_way(lane))
+
+    def _hurried(self, lane: Lane) -> bool:
+        """Say whether so much of the time is over that a family had better promote what it has screened."""
+        now, end = time.monotonic(), self.deadline
+        late = end is not None and now - self._started > SCREENING_SHARE * (end - self._started)
+        return late or self._used(lane) > SCREENING_SHARE
+
+    @property
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline and self._deliverable
 
     @property
     def _deliverable(self) -> bool:
@@ -154,7 +145,7 @@ class Driver:
 
     def _start(self, lane: Lane) -> bool:
         """Begin the family's next trial; say whether there was one."""
-        claim = self._patiently(lambda: lane.claim(self.ledger, self.sweep))
+        claim = self._patience.write(lambda: lane.claim(self.ledger, self.sweep, hurried=self._hurried(lane)))
         if claim is None:
             self._nothing_left(lane)
             return False
@@ -166,7 +157,8 @@ class Driver:
         suggestion = lane.suggest(claim, seconds)
         if suggestion is None:
             del self._running[str(claim.attempt)]
-            self._patiently(lambda: self.ledger.withdraw(claim))
+            with contextlib.suppress(LeaseLost):
+                self._patience.write(lambda: self.ledger.withdraw(claim))
             self._nothing_left(lane)
             return False
         running.suggestion = suggestion
@@ -198,22 +190,54 @@ class Driver:
         known = lane.history.known(suggestion.values, suggestion.epochs, screened=claim.stage == "screen")
         lane.begin(claim, suggestion)
         try:
-            self._patiently(
+            self._patience.write(
                 lambda: self.ledger.begin(claim, suggestion.values, started, suggestion.epochs, suggestion.state)
             )
             if known is not None and claim.origin == "search":
                 del self._running[str(claim.attempt)]
-                self._finish(running, _again(known))
+                self._finish(running, again(known))
                 return True
         except LeaseLost as error:
             self._running.pop(str(claim.attempt), None)
-            lane.requeue(claim)
-            self.observer.notice(str(error))
+            self._let_go(running, error)
             return True
+        if claim.parent is not None and claim.values is not None:
+            running.earlier = list(self.ledger.reports(claim.parent))
         running.job = lane.job(claim, suggestion, seconds)
-        self.executor.submit(running.job)
+        self._submit(running)
         self._show()
         return True
+
+    def _submit(self, running: Running) -> None:
+        """Hand a trial to a worker; while an equal one is with one, it waits for what comes of that."""
+        others = (other for other in self._running.values() if other is not running and other.waits_for is None)
+        running.waits_for = next((other for other in others if other.equals(running)), None)
+        if running.waits_for is None and running.job is not None:
+            running.since = time.monotonic()
+            self.executor.submit(running.job)
+
+    def _settle(self, ended: Running) -> None:
+        """End those that waited for an equal trial, or have the first of them tried."""
+        if ended in self._running.values():
+            return  # once more at half the batch size
+        for running in [each for each in self._running.values() if each.waits_for is ended]:
+            claim, suggestion = running.claim, running.suggestion
+            known = running.lane.history.known(suggestion.values, suggestion.epochs, screened=claim.stage == "screen")
+            if known is None and not ended.ending:
+                self._submit(running)
+                continue
+            del self._running[str(claim.attempt)]
+            try:
+                if known is None:
+                    self._requeue(running)
+                else:
+                    self._finish(running, again(known))
+            except LeaseLost as error:
+                self._let_go(running, error)
+
+    def _let_go(self, running: Running, error: LeaseLost) -> None:
+        running.lane.requeue(running.claim)
+        self.observer.notice(str(error))
 
     # --- taking answers ----------------------------------------------------------------------------------------------
 
@@ -223,7 +247,7 @@ class Driver:
             return
         if isinstance(event, Began):
             # The start of a worker is not the trial's time.
-            running.since, running.begun = time.monotonic(), True
+            running.since, running.begun, running.device = time.monotonic(), True, event.device
             return
         if isinstance(event, Reported):
             self._hear(running, event)
@@ -233,8 +257,8 @@ class Driver:
         try:
             self._end(running, event)
         except LeaseLost as error:
-            running.lane.requeue(running.claim)
-            self.observer.notice(str(error))
+            self._let_go(running, error)
+        self._settle(running)
         self._show()
 
     def _hear(self, running: Running, event: Reported) -> None:
@@ -245,15 +269,21 @@ class Driver:
         """
         if running.ending == "pruned":
             return
-        self._reports.append((running.claim.attempt, event))
-        running.curve.append(Report(event.split, event.epoch, event.value, event.loss))
-        claim = running.claim
-        if running.ending or claim.origin != "search":
-            return
-        pruner = running.lane.pruner_of(claim.stage)
-        if why := pruner.report(claim.turn, event.split, event.epoch, event.value, event.together):
+        for earlier in running.taken_up(event):
+            self._keep(running, earlier)
+        if why := self._keep(running, event):
             running.message = f"split {event.split}, epoch {event.epoch}: {why}"
             self._stop(running, "pruned")
+
+    def _keep(self, running: Running, event: Reported) -> str:
+        """Keep a report; return the pruner's verdict on it, "" to go on."""
+        claim = running.claim
+        self._reports.append((claim.attempt, event))
+        running.curve.append(Report(event.split, event.epoch, event.value, event.loss))
+        if running.ending or claim.origin != "search":
+            return ""
+        pruner = running.lane.pruner_of(claim.stage)
+        return pruner.report(claim.turn, event.split, event.epoch, event.value, event.together)
 
     def _stop(self, running: Running, ending: Ending) -> None:
         running.ending = ending
@@ -263,7 +293,9 @@ class Driver:
         if running.ending == "pruned":
             self._finish(running, Ended("pruned", message=running.message))
         elif isinstance(event, Finished):
-            self._finish(running, _judged(event.result))
+            for earlier in running.taken_up(None):
+                self._keep(running, earlier)
+            self._finish(running, judged(event.result))
         elif isinstance(event, Failed):
             self._fail(running, event.failure)
         elif isinstance(event, (Stopped, Lost)) and running.ending == "timeout":
@@ -279,19 +311,21 @@ class Driver:
 
     def _fail(self, running: Running, failure: Failure) -> None:
         if failure.code == "disk":
-            self._pause(failure.message)
+            self._patience.pause(failure.message)
             self._requeue(running)
         elif failure.code == "oom" and self.halve_on_oom and running.job and running.job.batch_scale == 1.0:
             self.observer.notice(f"{running.claim.name}: out of memory; once more at half the batch size")
             running.job = running.job.model_copy(update={"batch_scale": 0.5})
+            running.curve.clear()
+            running.lane.pruner_of(running.claim.stage).forget(running.claim.turn)
             self._running[running.job.job_id] = running
             self.executor.submit(running.job)
         else:
             self._finish(running, Ended("failed", failure=failure))
 
     def _requeue(self, running: Running) -> None:
-        self._patiently(lambda: self.ledger.lose(running.claim, None))
-        running.lane.requeue(running.claim)
+        self._patience.write(lambda: self.ledger.lose(running.claim, None))
+        running.lane.requeue(running.claim, running.seconds)
 
     def _finish(self, running: Running, ended: Ended) -> None:
         claim = running.claim
@@ -306,21 +340,25 @@ class Driver:
             result=ended.result,
             failure=ended.failure,
             message=ended.message,
+            device=running.device,
         )
-        self._patiently(lambda: self.ledger.finish(claim, event))
+        self._patience.write(lambda: self.ledger.finish(claim, event))
+        self._patience.relax()
         self._record(running, ended)
 
     def _lose(self, running: Running, event: Lost) -> None:
         failure = Failure(code="lost", message=event.message)
-        state = self._patiently(lambda: self.ledger.lose(running.claim, failure))
+        state = self._patience.write(lambda: self.ledger.lose(running.claim, failure))
         if state == "queued":
-            running.lane.requeue(running.claim)
+            running.lane.requeue(running.claim, running.seconds)
             self.observer.notice(f"{running.claim.name}: {event.message}; it is tried once more")
         else:
             self._record(running, Ended("failed", failure=failure))
 
     def _record(self, running: Running, ended: Ended) -> None:
         lane, claim, result = running.lane, running.claim, ended.result
+        if running.job is not None and running.job.vault is not None and ended.state in ("pruned", "failed"):
+            remove_checkpoints(running.job.vault, running.job.fit_key)
         lane.end(claim, running.suggestion, ended, running.seconds, running.curve)
         news = TrialNews(
             name=claim.name,
@@ -346,11 +384,11 @@ class Driver:
             self._show()
         if moment - self._renewed > RENEW_SECONDS:
             self._renewed = moment
-            self._patiently(lambda: self.ledger.renew([running.claim for running in self._running.values()]))
-        late = self.deadline is not None and moment > self.deadline and self._deliverable
+            self._patience.write(lambda: self.ledger.renew([running.claim for running in self._running.values()]))
+        late = self._late
         for running in list(self._running.values()):
             limit = running.lane.limit(running.claim.stage)
-            if running.ending:
+            if running.ending or running.waits_for is not None:
                 continue
             if late:
                 self._stop(running, "deadline")
@@ -360,46 +398,19 @@ class Driver:
     def _flush(self) -> None:
         self._flushed = time.monotonic()
         rows, self._reports = self._reports, []
-        self._patiently(lambda: self.ledger.write_reports(rows))
-
-    def _look_at_disk(self) -> None:
-        """Pause while the store's disk is nearly full, and go on when there is room."""
-        if self.store is None or time.monotonic() - self._looked < DISK_SECONDS:
-            return
-        self._looked = time.monotonic()
-        free = free_mb(self.store)
-        if free < LITTLE_MB:
-            self._pause(f"{free:.0f} MiB are free in {self.store}, and {LITTLE_MB:.0f} are needed")
-        elif self._paused:
-            self._paused = False
-            self.observer.notice("there is room on the disk again: going on")
-
-    def _pause(self, why: str) -> None:
-        if not self._paused:
-            self._paused = True
-            self._looked = time.monotonic()
-            self.observer.notice(f"paused: {why}; free some space and the search goes on by itself")
-
-    def _patiently(self, write: Callable[[], T]) -> T:
-        """Write to the ledger; while its disk is full, wait until there is room: nothing is lost."""
-        while True:
-            try:
-                return write()
-            except StoreError as error:
-                if not is_full(error):
-                    raise
-                self._pause(str(error))
-                time.sleep(1.0)
+        self._patience.write(lambda: self.ledger.write_reports(rows))
 
     def _wind_down(self) -> None:
         """Let running trials end their epoch and keep it; a second Ctrl-C ends this too."""
+        self._patience.leave()
         for running in self._running.values():
             if not running.ending:
                 self._stop(running, "interrupt")
         end = time.monotonic() + STOP_SECONDS
         while self._running and time.monotonic() < end and self.executor.busy:
             for event in self.executor.events(POLL_SECONDS):
-                self._take(event)
+                with contextlib.suppress(StoreError):  # what cannot be written is given back, now or by the next run
+                    self._take(event)
 
     def _give_back(self) -> None:
         """Leave nothing running; a trial that cannot be given back now is queued when its lease has run out."""
@@ -428,17 +439,3 @@ class Driver:
         work = sum((lane.mean_seconds or guess) * (lane.total - lane.done) for lane in ahead)
         left = work / self.executor.capacity
         return left if until is None else min(left, until)
-
-
-def _judged(result: TrialResult) -> Ended:
-    """Return what a finished job means: a score that is no number is a failure."""
-    if not math.isfinite(result.score):
-        message = f"the score is {result.score} (by split: {list(result.scores)})"
-        return Ended("failed", failure=Failure(code="nonfinite", message=message))
-    return Ended("screened" if result.screened else "complete", result)
-
-
-def _again(known: Ended) -> Ended:
-    """Return the end of a configuration that was tried before: it costs nothing."""
-    result = known.result.model_copy(update={"cached": True}) if known.result else None
-    return Ended(known.state, result, known.failure, known.message or "an equal configuration was tried before")

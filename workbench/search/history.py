@@ -23,6 +23,11 @@ class Ended:
     message: str = ""
 
     @property
+    def pruning(self) -> Literal["complete", "pruned", "failed"]:
+        """The same as pruners know it."""
+        return "complete" if self.state == "screened" else self.state
+
+    @property
     def repeatable(self) -> bool:
         """Whether an equal configuration would end in the same way."""
         if self.result is not None:

@@ -12,9 +12,10 @@ from workbench.search.history import Ended, History
 from workbench.search.keys import Ground
 from workbench.search.progress import LaneProgress
 from workbench.search.pruning import NoPruner, Pruner
+from workbench.search.screening import Screening, promotable
 from workbench.store.event_log import Report
 from workbench.store.ledger import ENDED, Claim, Ledger, Study, Trial
-from workbench.types import Direction, Job, Screen, Space, Stage, TrialResult, TrialState, Values, as_loss, better
+from workbench.types import Direction, Job, Space, Stage, TrialResult, TrialState, Values, as_loss, better
 
 FAILURES_ALLOWED = 3
 """After so many failed trials in a row a family stops; the sweep goes on without it."""
@@ -28,15 +29,6 @@ HUNG = (3, 20.0, 600.0)
 
 Reports = Callable[[int], Sequence[Report]]
 """Takes an attempt's id and returns its epoch reports."""
-
-
-@dataclass(frozen=True)
-class Screening:
-    """Cheap partial trials first."""
-
-    part: Screen
-    promote: int
-    """So many of the best become whole trials."""
 
 
 @dataclass
@@ -80,11 +72,10 @@ class Lane:
     unfinished: list[tuple[Values, float]] = field(default_factory=list)
     """Configurations that a deadline of earlier runs ended early, best first, and the seconds that each had."""
     history: History = field(default_factory=History)
-    _screened: dict[int, float] = field(default_factory=dict)
-    """Trials that may be promoted, by id, with their screening's score."""
-    _promoted: int = 0
+    _screened: set[int] = field(default_factory=set)
+    """Ids of the trials whose screening the engine knows."""
     _seen: set[int] = field(default_factory=set)
-    """Ids of the trials that the engine knows, or will be told."""
+    """Ids of the trials whose end the engine knows, or will be told."""
 
     def __post_init__(self) -> None:
         """A family without anything to search has one trial, which is not screened."""
@@ -99,8 +90,11 @@ class Lane:
     @property
     def open(self) -> bool:
         """Say whether more trials may be claimed now."""
-        left = self.seconds_allowed is None or self.spent + self.seconds < self.seconds_allowed
-        return left and not self.exhausted and not self.waiting and not self.failing
+        return not self.exhausted and not self.waiting and not self.failing
+
+    def used(self, under_way: float) -> float:
+        """Return the share of its hours that is used up, with the seconds of what runs now; 0 without a limit."""
+        return 0.0 if self.seconds_allowed is None else (self.spent + self.seconds + under_way) / self.seconds_allowed
 
     @property
     def failing(self) -> bool:
@@ -146,11 +140,10 @@ class Lane:
         for trial in trials:
             if trial.id in self._seen:
                 continue
-            if trial.state in ENDED:
-                curves = reports if trial.id in judged or trial.state == "pruned" else lambda _: ()
-                self._restore(trial, turns.get(trial.id, ~trial.number), curves)
-            elif trial.values:
+            if trial.values:
                 self.history.begin(trial.values)
+            told = trial.id in judged or trial.state == "pruned"
+            self._restore(trial, turns.get(trial.id, ~trial.number), reports if told else lambda _: ())
         self._find_unfinished(trials)
         if forgive:
             self.failed_in_a_row = 0
@@ -162,26 +155,32 @@ class Lane:
         return ended[-CURVES_KEPT:] + [trial for _, trial in best]
 
     def _restore(self, trial: Trial, turn: int, reports: Reports) -> None:
+        if trial.screening is not None and trial.id not in self._screened:
+            self._restore_screening(trial, trial.screening, turn, reports)
+        if trial.state == "queued" or trial.state == "running" or trial.state == "screened":
+            return
         self._seen.add(trial.id)
-        curve = reports(trial.attempt) if trial.attempt is not None else ()
-        points = [(report.split, report.epoch, report.value) for report in curve]
-        suggestion = Suggestion(trial.values, trial.epochs, trial.told)
-        state = trial.state
-        if state == "queued" or state == "running":
-            raise ValueError(f"{trial.name} is {state}: only what has ended can be told")
+        curve, suggestion = _curve(trial, reports), Suggestion(trial.values, trial.epochs, trial.told)
+        ended = Ended(trial.state, trial.result, trial.failure)
         if trial.origin == "search":
-            self.pruner_of(trial.stage).restore(turn, points, "complete" if state == "screened" else state)
-        if trial.screening is not None:
-            self._learn(turn, suggestion, "screen", Ended("screened", trial.screening), curve)
-            if state == "screened":
-                self._screened[trial.id] = trial.screening.score
-        self._promoted += trial.stage == "promoted"
-        ended = Ended(state, trial.result if state != "screened" else trial.screening, trial.failure)
-        if trial.origin == "search":
-            self.claimed += 1
+            points = [(report.split, report.epoch, report.value) for report in curve]
+            self.pruner_of(trial.stage).restore(turn, points, ended.pruning)
+            self.claimed += trial.id not in self._screened
             self._count(ended, trial.stage, trial.seconds)
-        if trial.screening is None or state != "screened":
-            self._learn(turn, suggestion, trial.stage, ended, curve)
+        self._learn(turn, suggestion, trial.stage, ended, curve)
+
+    def _restore_screening(self, trial: Trial, result: TrialResult, turn: int, reports: Reports) -> None:
+        """Restore a trial's screening, whatever became of the trial since: its curve is that of its last attempt."""
+        self._screened.add(trial.id)
+        self.claimed += 1
+        ended, curve = Ended("screened", result), _curve(trial, reports) if trial.state == "screened" else ()
+        points = [(report.split, report.epoch, report.value) for report in curve]
+        self.screening_pruner.restore(turn, points, ended.pruning)
+        before = self.failed_in_a_row
+        self._count(ended, "screen", trial.seconds if trial.state == "screened" else None)
+        if trial.state != "screened":
+            self.failed_in_a_row = before
+        self._learn(turn, Suggestion(trial.values, trial.epochs, trial.told), "screen", ended, curve)
 
     def learn_of_others(self, ledger: Ledger) -> None:
         """Tell the engine what other drivers of the same study have found meanwhile."""
@@ -201,21 +200,27 @@ class Lane:
 
     # --- what is next ------------------------------------------------------------------------------------------------
 
-    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
-        """Take the right to work on the family's next trial; ``None`` if there is none left, or none now."""
-        claim = ledger.claim(self.study, sweep, self.total, "screen" if self.screening else "whole")
-        return claim or self._promote(ledger, sweep)
+    def claim(self, ledger: Ledger, sweep: int, *, hurried: bool = False) -> Claim | None:
+        """Take the right to work on the family's next trial; ``None`` if there is none left, or none now.
 
-    def _promote(self, ledger: Ledger, sweep: int) -> Claim | None:
-        """Take the best screened trial, once all are screened."""
-        if self.screening is None or self.running:
-            return None
-        ranked = sorted(self._screened, key=lambda trial: (as_loss(self.direction, self._screened[trial]), trial))
-        for trial in ranked[: max(0, self.screening.promote - self._promoted)]:
-            del self._screened[trial]
+        Promoted are the best of all screenings once these are over; ``hurried``, as time is short, the best so far.
+        """
+        if self.screening is None:
+            return ledger.claim(self.study, sweep, self.total)
+        if hurried:
+            queued = ledger.claim(self.study, sweep, 0, "screen")
+            if (claim := queued or self._promote(ledger, sweep, self.screening, hurried=True)) is not None:
+                return claim
+        claim = ledger.claim(self.study, sweep, self.total, "screen")
+        return claim or self._promote(ledger, sweep, self.screening, hurried=False)
+
+    def _promote(self, ledger: Ledger, sweep: int, screening: Screening, *, hurried: bool) -> Claim | None:
+        known = ledger.screenings(self.study.id)
+        if not hurried and any(trial.stage == "screen" and trial.state in ("queued", "running") for trial in known):
+            return None  # here, or in another driver: who ends the last one promotes
+        for trial in promotable(known, self.direction, screening.promote):
             claim = ledger.promote(self.study, sweep, trial)
             if claim is not None:
-                self._promoted += 1
                 return claim
         return None
 
@@ -263,10 +268,11 @@ class Lane:
         self.claimed += claim.stage != "promoted"
         self.running += 1
 
-    def requeue(self, claim: Claim) -> None:
-        """Take note of a running trial that is queued again."""
+    def requeue(self, claim: Claim, seconds: float = 0.0) -> None:
+        """Take note of a running trial that is queued again, and what it has cost."""
         self.claimed -= claim.stage != "promoted"
         self.running -= 1
+        self.seconds += seconds
         self.exhausted = self.waiting = False
         self._seen.discard(claim.trial)
         self.pruner_of(claim.stage).forget(claim.turn)
@@ -278,17 +284,18 @@ class Lane:
         self.running -= 1
         self.waiting = False
         self.seconds += seconds
-        if claim.stage == "promoted":
-            self.states["screened"] = max(0, self.states.get("screened", 0) - 1)
-        if ended.state == "screened" and ended.result is not None:
-            self._screened[claim.trial] = ended.result.score
+        if ended.state == "screened":
+            self._screened.add(claim.trial)
+            self._seen.discard(claim.trial)
         self._count(ended, claim.stage, seconds)
         self._learn(claim.turn, suggestion, claim.stage, ended, curve)
 
-    def _count(self, ended: Ended, stage: Stage, seconds: float) -> None:
+    def _count(self, ended: Ended, stage: Stage, seconds: float | None) -> None:
         self.states[ended.state] = self.states.get(ended.state, 0) + 1
+        if stage == "promoted":
+            self.states["screened"] = max(0, self.states.get("screened", 0) - 1)
         self.failed_in_a_row = self.failed_in_a_row + 1 if ended.state == "failed" else 0
-        if ended.result is not None and not ended.result.cached:
+        if seconds is not None and ended.result is not None and not ended.result.cached:
             self.durations[stage == "screen"].append(seconds)
 
     def _learn(
@@ -296,7 +303,7 @@ class Lane:
     ) -> None:
         """Tell engine and pruner; of a screened search the engine learns from the screenings alone."""
         self.history.end(suggestion.values, suggestion.epochs, ended, screened=stage == "screen")
-        self.pruner_of(stage).end(turn, "complete" if ended.state == "screened" else ended.state)
+        self.pruner_of(stage).end(turn, ended.pruning)
         if stage != "promoted":
             self.engine.tell(turn, self._outcome(suggestion, ended, curve), self.space)
         score = ended.result.score if ended.result and ended.state == "complete" else None
@@ -326,6 +333,10 @@ class Lane:
         )
 
 
+def _curve(trial: Trial, reports: Reports) -> Sequence[Report]:
+    return () if trial.attempt is None else reports(trial.attempt)
+
+
 def _objective(result: TrialResult, name: str) -> float:
     return float(getattr(result, name))
 
@@ -336,7 +347,7 @@ class TriedLane(Lane):
 
     note: str = ""
 
-    def claim(self, ledger: Ledger, sweep: int) -> Claim | None:
+    def claim(self, ledger: Ledger, sweep: int, *, hurried: bool = False) -> Claim | None:  # noqa: ARG002
         """Take the right to evaluate the configuration, once unless it is lost."""
         if self.claimed:
             return None

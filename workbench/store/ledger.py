@@ -85,6 +85,8 @@ class Claim:
     stage: Stage = "whole"
     epochs: int | None = None
     told: dict[str, Any] = field(default_factory=dict)
+    parent: int | None = None
+    """The attempt that this one takes up; of a promoted trial's first one the screening is none."""
 
     @property
     def name(self) -> str:
@@ -128,6 +130,17 @@ class Trial:
     def name(self) -> str:
         """The trial's name, such as ``lightgbm#0017``."""
         return trial_name(self.family, self.number)
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A trial of a study that screens: what is to be known for choosing those that are promoted."""
+
+    id: int
+    state: TrialState
+    stage: Stage
+    score: float | None
+    """Its screening's; ``None`` while there is none."""
 
 
 class Ledger:
@@ -236,12 +249,20 @@ class Ledger:
         query = select(func.count().label("total")).where(_searched(study))
         return int(self._all(query)[0].total)
 
+    def screenings(self, study: int) -> list[Screened]:
+        """Return the searched trials of a study that were, or are to be, screened."""
+        columns = (trials.c.id, trials.c.state, trials.c.stage, trials.c.screening)
+        rows = self._all(select(*columns).where(_searched(study), trials.c.stage != "whole"))
+        return [
+            Screened(r.id, r.state, r.stage, json.loads(r.screening)["score"] if r.screening else None) for r in rows
+        ]
+
     def spent(self, study: int) -> float:
-        """Return the seconds that workers have spent on a study, lost attempts included."""
+        """Return the seconds that workers have spent on a study's search, lost attempts included."""
         query = (
             select(attempts.c.started, attempts.c.finished)
             .join(trials, trials.c.id == attempts.c.trial)
-            .where(trials.c.study == study, attempts.c.finished.is_not(None))
+            .where(_searched(study), attempts.c.finished.is_not(None))
         )
         return sum((aware(row.finished) - aware(row.started)).total_seconds() for row in self._all(query))
 
@@ -264,7 +285,7 @@ class Ledger:
             if row is None:
                 return None
             connection.execute(update(trials).where(trials.c.id == trial).values(stage="promoted"))
-            return replace(self._attempt(connection, study, row, sweep), stage="promoted")
+            return replace(self._attempt(connection, study, row, sweep), stage="promoted", parent=None)
 
     def claim_tried(self, study: Study, sweep: int, values: Values, note: str) -> Claim:
         """Take the trial of these values that an interrupted try left queued, or a new one beside the search's."""
@@ -303,6 +324,7 @@ class Ledger:
             origin=trial.origin,
             note=trial.note,
             stage=trial.stage,
+            parent=parent,
             **_suggestion(trial.suggestion),
         )
 
