@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class WorkbenchError(Exception):
@@ -78,6 +78,20 @@ class TrialFailed(WorkbenchError):
 
 class TrialStopped(WorkbenchError):
     """A trial ended because its report was answered with 'stop'."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, those that it was raised from, or while they were handled, and what SQLAlchemy's wrap."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        linked = (each.__cause__, None if each.__suppress_context__ else each.__context__, getattr(each, "orig", None))
+        waiting += [other for other in linked if isinstance(other, BaseException)]
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from workbench.types import FailureCode, TrialState, Value
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     from workbench.store.ledger import Trial
@@ -56,8 +57,8 @@ def _line(family: Tally) -> str:
     if parts == [f"{total} complete"]:
         parts = ["all complete" if total > 1 else "complete"]
     parts += [f"promoted {family.promoted}"] if family.promoted else []
-    counted = f"{family.family}: {total} trial{'' if total == 1 else 's'}"
-    return f"{counted}: {', '.join(parts)}" if parts else counted
+    trials = f"{family.family}: {counted(total, 'trial')}"
+    return f"{trials}: {', '.join(parts)}" if parts else trials
 
 
 def _part(family: Tally, state: TrialState, count: int) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from rich.text import Text
 
 from workbench.doctor.repair_mlflow import mend_mlflow
-from workbench.doctor.step import NAMED, Step, counted
+from workbench.doctor.step import NAMED, Step
 from workbench.errors import Busy, ConfigError, StoreError
 from workbench.experiment import Experiment
 from workbench.store.backup import damage, hint, is_lost, ledger_file, restore, sound_backups
@@ -26,6 +26,7 @@ from workbench.store.ledger import Ledger
 from workbench.store.repair import repair_vault
 from workbench.store.vault import DAMAGED, Vault
 from workbench.turn import take_turn
+from workbench.wording import counted
 
 
 def repair(experiment: Experiment) -> Iterator[Step]:

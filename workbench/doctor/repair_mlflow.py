@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from workbench.doctor.step import NAMED, Step, counted
+from workbench.doctor.step import NAMED, Step
 from workbench.errors import StoreError
 from workbench.experiment import Experiment
 from workbench.store.backup import damage, is_lost
@@ -17,6 +17,7 @@ from workbench.tracking.locks import try_lock
 from workbench.tracking.positions import mlflow_name
 from workbench.tracking.reachable import ask_server, is_server, without_password
 from workbench.tracking.uri import sqlite_file, tracking_uri
+from workbench.wording import counted
 
 
 def mend_mlflow(ledger: Ledger, experiment: Experiment) -> Iterator[Step]:

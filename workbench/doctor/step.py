@@ -19,8 +19,3 @@ class Step:
     done: str
     left: bool = False
     """Whether something is left that only a person can mend."""
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number and what it counts: ``1 fit``, ``2 fits``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

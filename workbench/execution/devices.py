@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.machine import Machine
+from workbench.wording import counted
 
 WORKER_BYTES = 1.2e9
 """What a worker takes by rule of thumb: one with Keras, JAX and a table of some MB holds 0.8 to 1.1 GB."""
@@ -66,12 +67,8 @@ def _fitting(machine: Machine, options: ExecutorOptions) -> int:
 def describe(devices: list[Device]) -> str:
     """Return what works, as people read it: ``4 workers, 1 core each``."""
     workers, first = len(devices), devices[0]
-    cores = f"{first.threads} {'core' if first.threads == 1 else 'cores'}"
+    cores = counted(first.threads, "core")
     if first.gpu is not None:
         gpus = len({device.gpu for device in devices})
-        return f"{_counted(workers, 'worker')} on {_counted(gpus, 'GPU')}"
-    return f"{_counted(workers, 'worker')}, {cores}" + (" each" if workers > 1 else "")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+        return f"{counted(workers, 'worker')} on {counted(gpus, 'GPU')}"
+    return f"{counted(workers, 'worker')}, {cores}" + (" each" if workers > 1 else "")

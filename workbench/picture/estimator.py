@@ -7,8 +7,9 @@ from typing import Any
 
 from workbench import registry
 from workbench.models.problem import Problem
-from workbench.picture.text import compact, counted, explanation, in_words
+from workbench.picture.text import compact, explanation, in_words
 from workbench.training.build import Built
+from workbench.wording import counted
 
 _INDENT = 24
 

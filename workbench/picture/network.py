@@ -18,9 +18,10 @@ from keras.src.utils.naming import to_snake_case
 from workbench.data.preparation import Prepared
 from workbench.models.problem import Problem
 from workbench.picture.graph import Shape, Step, steps_of
-from workbench.picture.text import WIDTH, compact, counted, explanation, in_words
+from workbench.picture.text import WIDTH, compact, explanation, in_words
 from workbench.training.build import Built
 from workbench.training.keras_feed import feed
+from workbench.wording import counted
 
 _LINE = "{:>28.28}  {:^5}  {:>16} {:<2} {:>12} {:>10}"
 _SYMBOLS = {

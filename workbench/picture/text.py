@@ -25,11 +25,6 @@ def in_words(title: str, text: str, indent: int = 14) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=f"{title:<{indent}}", subsequent_indent=" " * indent)
 
 
-def counted(number: int, thing: str) -> str:
-    """Return "1 number" or "8 numbers"."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def explanation(kind: type) -> str:
     """Return the first sentence of a class's own docstring, without markup; empty where it has none."""
     own = kind.__dict__.get("__doc__") or ""

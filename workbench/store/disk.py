@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+
+from workbench.errors import causes
 
 LITTLE_MB = 64.0
 """Free MiB below which a sweep should not begin another trial: a fit, a checkpoint and a ledger's page must fit."""
@@ -37,20 +38,7 @@ def free_mb(path: Path) -> float:
 
 def is_full(error: BaseException) -> bool:
     """Say whether an error, or one that it was raised from, means that a disk or a quota is full."""
-    return any(_means_full(each) for each in _chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        linked = (each.__cause__, None if each.__suppress_context__ else each.__context__, getattr(each, "orig", None))
-        waiting += [other for other in linked if isinstance(other, BaseException)]
+    return any(_means_full(each) for each in causes(error))
 
 
 def _means_full(error: BaseException) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
 
-from workbench.errors import TrialFailed, TrialStopped
+from workbench.errors import TrialFailed, TrialStopped, causes
 from workbench.store.disk import is_full
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "bad_alloc", "OOM when allocating", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
@@ -22,7 +21,7 @@ def diagnosed(error: BaseException) -> TrialFailed | None:
         return None
     if is_full(error):
         return TrialFailed("disk", f"no space left on the disk: {_short(error)}")
-    for each in _chain(error):
+    for each in causes(error):
         if isinstance(each, MemoryError) or type(each).__name__ == "ResourceExhaustedError" or _says_memory(each):
             return TrialFailed("oom", f"out of memory: {_short(each)}")
     return None
@@ -30,7 +29,7 @@ def diagnosed(error: BaseException) -> TrialFailed | None:
 
 def forget(error: BaseException) -> None:
     """Let go of what the frames of an error hold: the arrays for which memory was short."""
-    for each in _chain(error):
+    for each in causes(error):
         traceback.clear_frames(each.__traceback__)
 
 
@@ -40,16 +39,6 @@ def _says_memory(error: BaseException) -> bool:
         return False
     text = str(error).lower()
     return any(sign in text for sign in _SIGNS)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it was raised from, or while they were handled."""
-    seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
 
 
 def _short(error: BaseException) -> str:
