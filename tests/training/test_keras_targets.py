@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.models.problem import Problem
-from workbench.training.keras_feed import targets
+from workbench.training.keras_feed import broadcasts, targets
 
 
 class CategoricalCrossentropy:
@@ -36,3 +36,15 @@ def test_codes_or_indicators_by_the_loss(classes, loss, expected):
     task = {0: "regression", 2: "binary", 3: "multiclass"}[classes]
     problem = Problem(task, "accuracy", tuple(range(classes)))
     np.testing.assert_array_equal(targets(np.array([1, 0]), problem, SimpleNamespace(loss=loss)), expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "expected"),
+    [
+        ("binary_crossentropy", 2, True),
+        ("binary_crossentropy", 1, False),
+        ("sparse_categorical_crossentropy", 2, False),
+    ],
+)
+def test_one_target_for_two_outputs_is_seen(loss, outputs, expected):
+    assert broadcasts(SimpleNamespace(loss=loss), outputs, np.zeros((4, 1))) is expected

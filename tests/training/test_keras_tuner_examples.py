@@ -22,6 +22,7 @@ from workbench.search.engine import EngineOptions, Outcome
 from workbench.store.vault import Vault
 from workbench.training import fit
 from workbench.training.bundle import load_predictor
+from workbench.training.describe import OWN_FIT
 from workbench.training.runner import run
 from workbench.types import Description, FamilyRef, Job, MetricRef, Reported, TrainingSettings, TrialResult, Values
 
@@ -121,6 +122,7 @@ def test_epochs_of_its_own_end_at_the_experiments(digits_job):
     job = digits_job("EpochsHyperModel", "regression")
     described = run(job.model_copy(update={"kind": "describe"}), silent)
     assert {parameter.name for parameter in described.space.parameters} == {"units", "epochs"}
+    assert described.notices == (OWN_FIT,)
     result = run(job, silent)
     assert result.values == {"units": 8, "epochs": 5}
     assert result.epochs == (EPOCHS, EPOCHS)

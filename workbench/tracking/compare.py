@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
+from mlflow.store.entities import PagedList
 
 from workbench.store.events import BlendFinished, SweepStarted, TrialFinished, TrialStarted
 from workbench.store.inspection import Recorded, recorded_trials
@@ -16,6 +19,8 @@ from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_projection import TRIAL_STATUS
 
 PAGE = 1000
+T = TypeVar("T")
+
 KINDS = ("sweep", "trial", "blend")
 """Of the runs that are compared; a model's is a version of the registry."""
 
@@ -83,24 +88,25 @@ def _shown(ledger: Ledger) -> set[str]:
 
 def _runs(client: MlflowClient, prefix: str) -> dict[str, list[Run]]:
     """Return the runs of one ledger by key, less the ledger's own; deleted ones only where there is no other."""
-    experiments = [each.experiment_id for each in client.search_experiments(view_type=ViewType.ALL)]
+    experiments = [each.experiment_id for each in _paged(partial(client.search_experiments, ViewType.ALL))]
+    filtered = f"tags.`wb.key` LIKE '{prefix}/%'"
     found: dict[str, list[Run]] = {}
-    token = None
-    while experiments:
-        page = client.search_runs(
-            experiments,
-            f"tags.`wb.key` LIKE '{prefix}/%'",
-            run_view_type=ViewType.ALL,
-            max_results=PAGE,
-            page_token=token,
-        )
-        for run in page:
+    for first in range(0, len(experiments), PAGE):
+        some = experiments[first : first + PAGE]
+        for run in _paged(partial(client.search_runs, some, filtered, ViewType.ALL)):
             key = str(run.data.tags["wb.key"]).partition("/")[2]
             if key.partition("/")[0] in KINDS:
                 found.setdefault(key, []).append(run)
-        if not (token := page.token):
-            break
     return {key: _alive(runs) or runs[:1] for key, runs in found.items()}
+
+
+def _paged(search: Callable[..., PagedList[T]]) -> Iterator[T]:
+    """Yield what a search of MLflow finds, page by page."""
+    token: str | None = ""
+    while token is not None:
+        page = search(max_results=PAGE, page_token=token or None)
+        yield from page
+        token = page.token or None
 
 
 def _alive(runs: Sequence[Run]) -> list[Run]:

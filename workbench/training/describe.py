@@ -30,6 +30,9 @@ from workbench.types import Description, FamilyRef
 SAMPLE = 256
 """Rows on which an estimator's defaults are tried."""
 ROUNDS = 2
+OWN_FIT = (
+    "it trains by a fit of its own, which chooses batch size and schedule; a split that is interrupted begins anew"
+)
 
 
 def describe(material: Material) -> Description:
@@ -44,7 +47,9 @@ def describe(material: Material) -> Description:
     notices = check_features(material)
     trial = _Trial(material)
     space = discover(trial.probe, given=material.job.space)
-    return Description(space=space, weights=trial.weights, seconds=time.perf_counter() - started, notices=notices)
+    return Description(
+        space=space, weights=trial.weights, seconds=time.perf_counter() - started, notices=notices + trial.notices
+    )
 
 
 class _Trial:
@@ -54,6 +59,7 @@ class _Trial:
         self._material = material
         self._split: Split | None = None
         self.weights = 0
+        self.notices: tuple[str, ...] = ()
 
     def probe(self, hp: HyperParameters) -> None:
         """Build once."""
@@ -68,7 +74,7 @@ class _Trial:
             self._try_estimator(built, self._split)
 
     def _check_keras(self, built: Built, split: Split, *, run: bool) -> None:
-        from workbench.training.keras_feed import feed, targets
+        from workbench.training.keras_feed import broadcasts, feed, targets
         from workbench.training.keras_program import make_program, predict_feed
         from workbench.training.keras_state import parameters, prepare, state_of
 
@@ -76,7 +82,14 @@ class _Trial:
         x = feed(built.model, split.prepared.table.take(rows))
         y = targets(split.target.forward(split.y[rows]), problem, built.model)
         prepare(built.model, (x, y))
-        _check_width(_predicted_shape(built.model, x), problem.outputs, problem.task)
+        shape = _predicted_shape(built.model, x)
+        _check_width(shape, problem.outputs, problem.task)
+        if shape and broadcasts(built.model, shape[-1] or 0, y):
+            raise TrialFailed(
+                "shape",
+                f"the model has {shape[-1]} outputs, and its loss compares each of them with the one target; end it "
+                "with problem.head(x), or compile it with the loss 'sparse_categorical_crossentropy'",
+            )
         if run:
             self.weights = parameters(built.model)
             output = predict_feed(make_program(built.model), state_of(built.model).weights, x)
@@ -84,6 +97,7 @@ class _Trial:
         if built.own_fit is not None:
             from workbench.training.own_fit_probe import probe_fit
 
+            self.notices = (OWN_FIT,)
             probe_fit(built, _only(split, _sample(split, problem.task != "regression")), problem, run=run)
 
     def _try_estimator(self, built: Built, split: Split) -> None:

@@ -17,8 +17,9 @@ Feed = Any
 
 _CATEGORICAL = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
 _ELEMENTWISE = frozenset(
-    {"binarycrossentropy", "binaryfocalcrossentropy", "meansquarederror", "mse", "meanabsoluteerror", "mae", "huber"}
-    | {"logcosh", "poisson", "kldivergence", "kld", "kullbackleiblerdivergence", "cosinesimilarity", "dice", "tversky"}
+    {"binarycrossentropy", "bce", "binaryfocalcrossentropy", "meansquarederror", "mse", "meanabsoluteerror", "mae"}
+    | {"huber", "logcosh", "poisson", "kldivergence", "kld", "kullbackleiblerdivergence", "cosinesimilarity"}
+    | {"dice", "tversky"}
 )
 """Losses that compare each output with a target of its own: codes of classes would be broadcast, and train nonsense."""
 
@@ -72,18 +73,23 @@ def targets(y: NDArray[Any], problem: Problem, model: Any = None) -> NDArray[Any
     They are ``(rows, 1)``, int32 codes for multiclass tasks, else float32; and float32 indicators ``(rows, classes)``
     where the model's loss compares class by class, as ``categorical_crossentropy`` does.
     """
-    if problem.task != "regression" and _by_class(model, problem):
+    by_class = {"regression": frozenset[str](), "binary": _CATEGORICAL, "multiclass": _CATEGORICAL | _ELEMENTWISE}
+    if _loss_name(model) in by_class[problem.task]:
         return np.eye(len(problem.classes), dtype=np.float32)[np.asarray(y, dtype=np.intp)]
     return np.asarray(y, dtype=np.int32 if problem.task == "multiclass" else np.float32)[:, None]
 
 
-def _by_class(model: Any, problem: Problem) -> bool:
+def broadcasts(model: Any, outputs: int, target: NDArray[Any]) -> bool:
+    """Say whether a loss that compares output by output has one target for several: Keras repeats it for each."""
+    return outputs > target.shape[1] and _loss_name(model) in _ELEMENTWISE
+
+
+def _loss_name(model: Any) -> str:
     loss = getattr(model, "loss", None)
     while isinstance(loss, (list, tuple, dict)) and len(loss) == 1:
         loss = next(iter(loss.values() if isinstance(loss, dict) else loss))
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    plain = name.replace("_", "").lower()
-    return plain in _CATEGORICAL or (problem.task == "multiclass" and plain in _ELEMENTWISE)
+    return str(name).replace("_", "").lower()
 
 
 def take(rows: Feed, index: Any) -> Feed:
