@@ -236,3 +236,16 @@ def test_unused_folders_give_way_and_used_ones_stay(make_job, monkeypatch: pytes
     os.utime(folder(job), (1.0, 1.0))
     assert not prepared(job).mapped
     assert folder(job) != old  # nothing gives way for what would not fit in any case
+
+
+def test_who_maps_a_split_reads_no_table(make_job) -> None:
+    job = make_job("binary", "lightgbm")
+    prepared(job)
+    materials.forget()
+    material = open_material(job)
+    tables = {"features", "others", "test", "test_others"}
+    assert material.prepared(0).mapped
+    assert not tables & set(vars(material.dataset))
+    assert material.dataset.test_rows == 40
+    assert material.dataset.test is not None
+    assert tables & set(vars(material.dataset)) == {"test"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ from workbench.data.dataset_files import read_about, read_array, read_frame, wri
 from workbench.data.planning import Planning
 from workbench.data.raw_columns import raw_frame
 from workbench.errors import DataError
-from workbench.types import Schema
+from workbench.types import Column, Schema
 
 Array = NDArray[Any]
 _ARRAYS = ("y", "weight", "group", "ids", "test_ids")
@@ -58,6 +60,11 @@ class Dataset:
         """Rows of the training table itself, which come first."""
         return len(self.y) - self.extra
 
+    @property
+    def test_rows(self) -> int | None:
+        """Rows of the test table; ``None`` where there is none."""
+        return None if self.test is None else len(self.test)
+
     def raw(self, which: Literal["train", "test"]) -> pd.DataFrame:
         """Return a table as feature sets see it; see `workbench.data.raw_columns.raw_frame`.
 
@@ -76,7 +83,7 @@ class Dataset:
             "key": self.key,
             "test_key": self.test_key,
             "extra": self.extra,
-            "rows": [self.rows, 0 if self.test is None else len(self.test)],
+            "rows": [self.rows, self.test_rows or 0],
             "schema": self.schema.model_dump(mode="json"),
             "notices": list(self.notices),
         }
@@ -86,24 +93,59 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
-        """Read what `save` wrote.
+        """Read what `save` wrote; the tables when they are first looked at.
 
         Raises:
             DataError: the folder holds no data set, or one of another format.
         """
         about = read_about(folder)
-        schema = Schema.model_validate(about["schema"])
-        others = [column for column in schema.columns if column.cells is not None]
-        rows, test_rows = about["rows"]
-        frames: dict[str, Any] = {
-            "features": read_frame(folder, "features", schema.features, rows),
-            "others": read_frame(folder, "others", others, rows),
-        }
-        if test_rows:
-            frames["test"] = read_frame(folder, "test", schema.features, test_rows)
-            frames["test_others"] = read_frame(folder, "test_others", others, test_rows)
         arrays: dict[str, Any] = {name: read_array(folder, name) for name in _ARRAYS}
         if arrays["y"] is None:
             raise DataError(f"{folder} is not whole: y.npy is absent; remove the folder to rewrite it")
-        keys: dict[str, Any] = {name: about[name] for name in ("key", "test_key", "extra")}
-        return cls(schema=schema, **frames, **arrays, **keys, notices=tuple(about["notices"]))
+        return SavedDataset(folder, about, arrays)
+
+
+class SavedDataset(Dataset):
+    """A data set of a folder, whose tables are read when they are first looked at.
+
+    A worker that maps prepared splits looks at none: pandas would copy their columns, and text cannot be mapped.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any], arrays: Mapping[str, Array | None]) -> None:
+        """Take what ``dataset.json`` says, and the arrays."""
+        known = {name: about[name] for name in ("key", "test_key", "extra")}
+        own = {"schema": Schema.model_validate(about["schema"]), "notices": tuple(about["notices"])}
+        # A frozen data class sets its own fields in the same way; the tables are left out.
+        vars(self).update(known | own | dict(arrays), planning=Planning(), _folder=folder, _rows=about["rows"])
+
+    @property
+    def test_rows(self) -> int | None:
+        """Rows of the test table; ``None`` where there is none."""
+        return vars(self)["_rows"][1] or None
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """The training table's columns that models see."""
+        return self._frame("features", self.schema.features, self.rows)
+
+    @cached_property
+    def others(self) -> pd.DataFrame:
+        """Its columns that only feature sets see."""
+        return self._frame("others", self._cells, self.rows)
+
+    @cached_property
+    def test(self) -> pd.DataFrame | None:
+        """The test table's columns that models see."""
+        return None if self.test_rows is None else self._frame("test", self.schema.features, self.test_rows)
+
+    @cached_property
+    def test_others(self) -> pd.DataFrame | None:
+        """Its columns that only feature sets see."""
+        return None if self.test_rows is None else self._frame("test_others", self._cells, self.test_rows)
+
+    @property
+    def _cells(self) -> list[Column]:
+        return [column for column in self.schema.columns if column.cells is not None]
+
+    def _frame(self, name: str, columns: Iterable[Column], rows: int) -> pd.DataFrame:
+        return read_frame(vars(self)["_folder"], name, columns, rows)

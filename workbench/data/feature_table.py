@@ -110,7 +110,8 @@ def open_feature_table(
     kinds = _row_kinds(derivation.chain, dataset.schema)
     columns = [Column(name=name, kind=kind) for name, kind in kinds.items()]
     train = read_frame(folder, "train", columns, dataset.rows)
-    test = None if dataset.test is None else read_frame(folder, "test", columns, len(dataset.test))
+    rows = dataset.test_rows
+    test = None if rows is None else read_frame(folder, "test", columns, rows)
     return FeatureTable(derivation, train, test, y)
 
 

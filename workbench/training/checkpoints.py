@@ -63,7 +63,7 @@ class Checkpoints:
         if self._root is None:
             return None
         material, folder = self._material, self._split(index)
-        test_key = None if material.dataset.test is None else material.dataset.test_key
+        test_key = None if material.dataset.test_rows is None else material.dataset.test_key
         try:
             return read_outcome(folder, index, len(material.plan.validate(index)), test_key)
         except StoreError as error:

@@ -207,7 +207,7 @@ class Material:
         name, chain = self.job.family.preparation, None if self.features is None else self.features.derivation.chain
         if name not in registry.BUILT_INS["preparations"] or (chain and chain.row_steps < len(chain.steps)):
             return None
-        schema, test = self.schema, self.dataset.test
+        schema = self.schema
         key = fingerprint(FORMAT, preparation.VERSION, *self._prepared_by, schema.model_dump(mode="json"))
         files = PreparedFiles(
             self.job.dataset.resolve().parent / f"{PREFIX}{key}",
@@ -215,7 +215,7 @@ class Material:
             schema,
             self._preparation().inputs,
             self.plan.rows,
-            None if test is None else len(test),
+            self.dataset.test_rows,
             len(chain.steps) if chain else 0,
         )
         return files if files.size >= LEAST_BYTES else None

@@ -73,9 +73,8 @@ class PreparedFiles:
             if alone and (found := self._read(index, mend=True)) is not None:
                 return found
             made = prepare()
-            if alone:
-                self._write(index, made)
-        return self._read(index) or made
+            written = alone and self._write(index, made)
+        return self._read(index, trusted=written) or made
 
     def touch(self) -> None:
         """Note that the files are in use: others give way first."""
@@ -98,13 +97,16 @@ class PreparedFiles:
                 locked = False
             yield locked
 
-    def _read(self, index: int, *, mend: bool = False) -> PreparedSplit | None:
-        """Return a split from its files, or ``None`` where they are absent or damaged; ``mend`` removes these."""
+    def _read(self, index: int, *, mend: bool = False, trusted: bool = False) -> PreparedSplit | None:
+        """Return a split from its files, or ``None`` where they are absent or damaged; ``mend`` removes these.
+
+        What is ``trusted``, as this process wrote it just now, is not read as a whole to see whether it is sound.
+        """
         folder = self._split(index)
         if not folder.is_dir():
             return None
         try:
-            return self._opened(folder)
+            return self._opened(folder, trusted)
         except StoreError:  # too many open files, say, which tells nothing of the split
             return None
         except (*ARRAY_ERRORS, TypeError):
@@ -112,13 +114,13 @@ class PreparedFiles:
                 remove(folder)
             return None
 
-    def _opened(self, folder: Path) -> PreparedSplit:
+    def _opened(self, folder: Path, trusted: bool) -> PreparedSplit:
         """Map what `_write` wrote.
 
         Raises:
             ValueError: it is not what was written, or of other shapes.
         """
-        if not (folder / seal.FILE).is_file() or seal.broken(folder):
+        if not (folder / seal.FILE).is_file() or (not trusted and seal.broken(folder)):
             raise ValueError(f"{folder} is not what was written")
         preparation = registry.resolve("preparations", self.preparation)
         state = json.loads((folder / STATE).read_text("utf-8"))
@@ -136,8 +138,11 @@ class PreparedFiles:
             numeric, _array(folder / f"{part}categorical.npy", (rows, len(self.inputs.categorical)), np.int32)
         )
 
-    def _write(self, index: int, split: PreparedSplit) -> None:
-        """Write a split's files, all or nothing. A full disk, or a folder that gave way meanwhile, is no error."""
+    def _write(self, index: int, split: PreparedSplit) -> bool:
+        """Write a split's files, all or nothing, and say whether they are there.
+
+        A full disk, or a folder that gave way meanwhile, is no error.
+        """
         for leftover in self.folder.glob(f".split{index}-*"):  # of a writer that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
         arrays: dict[str, NDArray[Any]] = {"numeric": split.table.numeric, "categorical": split.table.categorical}
@@ -153,6 +158,8 @@ class PreparedFiles:
                 (written / STATE).write_text(json.dumps(split.preparation.state()), "utf-8")
                 seal.seal(written)
                 written.rename(self._split(index))
+            return True
+        return False
 
     def _split(self, index: int) -> Path:
         return self.folder / f"split{index}"

@@ -30,6 +30,8 @@ def make_room(cache: Path, needed: float, *, keep: Path) -> bool:
         OSError: the file system does not answer.
     """
     cache.mkdir(parents=True, exist_ok=True)
+    for gone in cache.glob(f".{PREFIX}*"):  # of a process that ended while it removed one
+        shutil.rmtree(gone, ignore_errors=True)
     held = {folder: _bytes(folder) for folder in cache.glob(f"{PREFIX}*")}
     free = shutil.disk_usage(cache).free
     excess = sum(held.values()) + needed - min(MOST_BYTES, SHARE * (free + sum(held.values())))

@@ -28,12 +28,12 @@ def stored(material: Material) -> TrialResult | None:
     vault = Vault(job.vault)
     if not vault.has(key):
         return None
-    if dataset.test is not None and not _test_file(vault, key, material).exists():
+    if dataset.test_rows is not None and not _test_file(vault, key, material).exists():
         bundles = _bundles(vault, key, material)
         if not all((bundle / "bundle.json").is_file() for bundle in bundles):
             return None
         root, ref = job.family.root, job.family.features
-        rows = dataset.test if ref is None else dataset.raw("test")
+        rows = dataset.raw("test") if ref is not None or dataset.test is None else dataset.test
         predicted = [load_predictor(bundle, root, ref.root if ref else None).predict(rows) for bundle in bundles]
         _write_array(_test_file(vault, key, material), np.mean(predicted, axis=0))
     return vault.result(key).model_copy(update={"cached": True})
