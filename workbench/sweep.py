@@ -21,7 +21,8 @@ from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_stage import find_changes, has_work, open_search, resolve_budget
+from workbench.search_budget import has_work, resolve_budget
+from workbench.search_stage import find_changes, open_search
 from workbench.store.backup import back_up
 from workbench.store.database import shown_url
 from workbench.store.events import BlendFinished, ModelExported, SweepFinished, SweepStarted

@@ -13,6 +13,7 @@ from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.ensembles.members import Candidate
+from workbench.execution.contract import RUNNER, ExecutorOptions
 from workbench.experiment import Experiment
 from workbench.metrics import Metric, load_metric
 from workbench.search.keys import Ground
@@ -80,6 +81,18 @@ class Workspace:
             settings=self.ground.settings,
             seed=self.ground.seed,
             vault=self.vault.root,
+        )
+
+    def executor_options(self, runner: str = RUNNER) -> ExecutorOptions:
+        """Return what the configured executor is made from."""
+        training = self.experiment.config.training
+        return ExecutorOptions(
+            runner=runner,
+            backend=training.backend,
+            logs=self.experiment.store / "logs",
+            workers=None if training.workers == "auto" else training.workers,
+            workers_per_gpu=training.workers_per_gpu,
+            worker_memory=training.worker_memory,
         )
 
     def candidates(self, per_family: int) -> list[Candidate]:

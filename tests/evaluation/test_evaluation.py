@@ -14,7 +14,8 @@ from workbench.evaluation.selection import find_family
 from workbench.search.engine import EngineOptions
 from workbench.search.progress import Silent
 from workbench.search.random_engine import RandomEngine
-from workbench.search_stage import Budget, has_work, open_search
+from workbench.search_budget import Budget, has_work
+from workbench.search_stage import open_search
 from workbench.seeds import derive_seed
 
 

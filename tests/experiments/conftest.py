@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from workbench.search.progress import Silent
-from workbench.search_stage import open_search, resolve_budget
+from workbench.search_budget import resolve_budget
+from workbench.search_stage import open_search
 from workbench.store.ledger import Trial
 from workbench.workspace import Workspace
 

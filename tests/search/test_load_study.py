@@ -10,7 +10,8 @@ import workbench
 from workbench.errors import ConfigError
 from workbench.experiment import Experiment
 from workbench.search.progress import Silent
-from workbench.search_stage import open_search, resolve_budget
+from workbench.search_budget import resolve_budget
+from workbench.search_stage import open_search
 from workbench.workspace import open_workspace
 
 YAML = """\

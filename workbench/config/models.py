@@ -174,7 +174,10 @@ class ScreenConfig(Config):
     )
     rows: Annotated[float, Field(gt=0, le=1), _NoBoolean] = Field(1.0, description="Share of their training rows.")
     epochs: Positive | None = Field(None, description="At most so many epochs, or rounds of a boosted model.")
-    promote: Positive = Field(3, description="So many of a family's best screened trials are evaluated whole.")
+    promote: Positive = Field(
+        3,
+        description="So many of a family's best screenings are evaluated whole: when all are over, or half of the time.",
+    )
 
 
 class PrunerConfig(BaseModel):
@@ -212,7 +215,10 @@ class SearchConfig(Config):
         "objectives); bayesian, random, hyperband or grid with keras_tuner (auto: bayesian).",
     )
     objectives: tuple[Literal["score", "fit_s", "predict_s", "weights"], ...] = Field(
-        ("score",), min_length=1, description="What is searched for; several need the sampler nsga2 or tpe."
+        ("score",),
+        min_length=1,
+        description="What is searched for. Several go with the engines random and optuna, there with all samplers but gp "
+        "and cmaes. Without the score alone nothing is pruned.",
     )
     pruner: str | PrunerConfig = Field(
         "wilcoxon",

@@ -15,6 +15,7 @@ from workbench.search.lane import FAILURES_ALLOWED, Lane
 from workbench.search.patience import Patience
 from workbench.search.progress import Observer, Progress, TrialNews
 from workbench.search.running import Ending, Running, again, judged
+from workbench.search.schedule import Schedule
 from workbench.store.event_log import Report
 from workbench.store.events import TrialFinished, TrialStarted
 from workbench.store.ledger import Ledger
@@ -34,10 +35,6 @@ from workbench.types import (
 POLL_SECONDS = 0.25
 FLUSH_SECONDS = 1.0
 RENEW_SECONDS = 10.0
-TRAINING_SHARE = 0.8
-"""Of the time up to the deadline; the rest is for predicting and storing."""
-SCREENING_SHARE = 0.5
-"""Of the time up to the deadline, or of a family's hours; then the best of its screenings are promoted."""
 START_SECONDS = 120.0
 """How long a worker may take to start, which is no part of a trial's time."""
 STOP_SECONDS = 11.0
@@ -62,19 +59,20 @@ class Driver:
     halve_on_oom: bool = False
     _running: dict[str, Running] = field(default_factory=dict)
     _reports: list[tuple[int, Reported]] = field(default_factory=list)
-    _started: float = field(default_factory=time.monotonic)
     _flushed: float = 0.0
     _renewed: float = field(default_factory=time.monotonic)
+    _schedule: Schedule = field(init=False)
     _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        """Nothing is paused."""
+        """Nothing runs, and nothing is paused."""
+        self._schedule = Schedule(self.lanes, self._running, self.deadline)
         self._patience = Patience(self.store, self.observer.notice)
 
     def run(self) -> None:
         """Work until nothing is left to do. On Ctrl-C or SIGTERM the running trials are given back to the ledger."""
         try:
-            while self._fill() or self._running or (self._patience.paused and not self._late):
+            while self._fill() or self._running or (self._patience.paused and not self._schedule.late):
                 for event in self.executor.events(POLL_SECONDS):
                     self._take(event)
                 self._upkeep()
@@ -93,59 +91,15 @@ class Driver:
         self._patience.look()
         submitted = False
         while not self._patience.paused and len(self._running) < self.executor.capacity:
-            lane = self._next_lane()
+            lane = self._schedule.next_lane()
             if lane is None:
                 break
             submitted = self._start(lane) or submitted
         return submitted
 
-    def _next_lane(self) -> Lane | None:
-        """Return the open family that is furthest behind: in time where time is what is shared, else in trials."""
-        lanes = [lane for lane in self.lanes if lane.open and self._used(lane) < 1.0 and self._fits(lane)]
-        if self.deadline is not None:
-            return min(lanes, key=lambda lane: (self._time_of(lane), lane.share), default=None)
-        return min(lanes, key=lambda lane: lane.share, default=None)
-
-    def _time_of(self, lane: Lane) -> float:
-        return lane.seconds + self._under_way(lane)
-
-    def _under_way(self, lane: Lane) -> float:
-        return sum(running.seconds for running in self._running.values() if running.lane is lane)
-
-    def _used(self, lane: Lane) -> float:
-        return lane.used(self._under_way(lane))
-
-    def _hurried(self, lane: Lane) -> bool:
-        """Say whether so much of the time is over that a family had better promote what it has screened."""
-        now, end = time.monotonic(), self.deadline
-        late = end is not None and now - self._started > SCREENING_SHARE * (end - self._started)
-        return late or self._used(lane) > SCREENING_SHARE
-
-    @property
-    def _late(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline and self._deliverable
-
-    @property
-    def _deliverable(self) -> bool:
-        return any(lane.best is not None for lane in self.lanes)
-
-    def _fits(self, lane: Lane) -> bool:
-        """Say whether a trial of this family can be expected to end before the deadline.
-
-        Until one trial is complete the deadline does not count: there would be nothing to deliver.
-        """
-        if self.deadline is None or not self._deliverable:
-            return True
-        return time.monotonic() + (lane.mean_seconds or 0.0) < self.deadline
-
-    @property
-    def _training_seconds(self) -> float | None:
-        """What a trial that starts now has for its training: better ended early than stopped without a result."""
-        return None if self.deadline is None else max(1.0, TRAINING_SHARE * (self.deadline - time.monotonic()))
-
     def _start(self, lane: Lane) -> bool:
         """Begin the family's next trial; say whether there was one."""
-        claim = self._patience.write(lambda: lane.claim(self.ledger, self.sweep, hurried=self._hurried(lane)))
+        claim = self._patience.write(lambda: lane.claim(self.ledger, self.sweep, hurried=self._schedule.hurried(lane)))
         if claim is None:
             self._nothing_left(lane)
             return False
@@ -153,7 +107,7 @@ class Driver:
             lane.learn_of_others(self.ledger)
         running = Running(claim, lane, Suggestion({}), time.monotonic())
         self._running[str(claim.attempt)] = running
-        seconds = self._training_seconds
+        seconds = self._schedule.training_seconds
         suggestion = lane.suggest(claim, seconds)
         if suggestion is None:
             del self._running[str(claim.attempt)]
@@ -385,7 +339,7 @@ class Driver:
         if moment - self._renewed > RENEW_SECONDS:
             self._renewed = moment
             self._patience.write(lambda: self.ledger.renew([running.claim for running in self._running.values()]))
-        late = self._late
+        late = self._schedule.late
         for running in list(self._running.values()):
             limit = running.lane.limit(running.claim.stage)
             if running.ending or running.waits_for is not None:
@@ -423,19 +377,6 @@ class Driver:
         self._running.clear()
 
     def _show(self) -> None:
-        lanes = tuple(lane.progress() for lane in self.lanes)
-        seconds, workers = time.monotonic() - self._started, self.executor.devices
-        self.observer.progress(Progress(lanes, seconds, self._seconds_left(), workers))
-
-    def _seconds_left(self) -> float | None:
-        """Estimate from each family's mean; the deadline bounds it."""
-        ahead = [lane for lane in self.lanes if not lane.exhausted and not lane.failing and lane.done < lane.total]
-        estimates = [lane.mean_seconds for lane in ahead]
-        known = [seconds for seconds in estimates if seconds is not None]
-        until = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        if estimates and not known:
-            return until
-        guess = sum(known) / len(known) if known else 0.0
-        work = sum((lane.mean_seconds or guess) * (lane.total - lane.done) for lane in ahead)
-        left = work / self.executor.capacity
-        return left if until is None else min(left, until)
+        lanes, schedule = tuple(lane.progress() for lane in self.lanes), self._schedule
+        left, workers = schedule.seconds_left(self.executor.capacity), self.executor.devices
+        self.observer.progress(Progress(lanes, schedule.seconds, left, workers))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.config.models import WarmStartConfig
+from workbench.errors import nearest
 from workbench.search.spaces import checked_values, fitted
 from workbench.store.ledger import Ledger, Study, Trial
 from workbench.types import Direction, Scalar, Space, Values, as_loss
@@ -55,22 +56,47 @@ def first_values(
     warm_start: Iterable[WarmStartConfig],
     experiment: str,
     change: Change | None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Values]:
     """Return the configurations that a study tries before its engine is asked, in their order.
+
+    ``say`` is told of warm starts for which there is nothing.
 
     Raises:
         ConfigError: a value that the user enqueued does not fit.
     """
     found = [checked_values(space, values, study.family) for values in enqueue]
     for entry in warm_start:
-        known = ledger.studies(entry.experiment or experiment, study.family)
-        trials = [trial for other in known if other.id != study.id or entry.sweep for trial in ledger.trials(other.id)]
-        chosen = [trial for trial in trials if entry.sweep in (None, trial.sweep)]
-        found += [fitted(space, trial.values) for trial in best(chosen, direction, entry.best)]
+        trials = _known(ledger, study, direction, entry, entry.experiment or experiment)
+        if not trials and (entry.experiment or entry.sweep):
+            say(_nothing(ledger, study.family, entry))
+        found += [fitted(space, trial.values) for trial in trials]
     if change is not None:
         trials = ledger.trials(change.forerunner.id)
         found += [fitted(space, trial.values) for trial in best(trials, direction, INHERITED)]
     return [values for place, values in enumerate(found) if values not in found[:place]]
+
+
+def _known(ledger: Ledger, study: Study, direction: Direction, entry: WarmStartConfig, experiment: str) -> list[Trial]:
+    """Return the best trials of the family's newest study, then of those before: scores of two do not compare."""
+    chosen: list[Trial] = []
+    for other in ledger.studies(experiment, study.family):
+        if other.id == study.id and not entry.sweep:
+            continue
+        among = [trial for trial in ledger.trials(other.id) if entry.sweep in (None, trial.sweep)]
+        theirs: Direction = other.ground.get("metric", {}).get("direction", direction)
+        known = [trial.values for trial in chosen]
+        chosen += [trial for trial in best(among, theirs, entry.best) if trial.values not in known]
+    return chosen[: entry.best]
+
+
+def _nothing(ledger: Ledger, family: str, entry: WarmStartConfig) -> str:
+    name, known = entry.experiment, ledger.experiments()
+    if name is not None and name not in known:
+        listed = ", ".join(known) or "none"
+        return f"search.warm_start: the ledger has no experiment '{name}'; it has {listed}.{nearest(name, known)}"
+    where = " ".join([*([f"of '{name}'"] if name else []), *([f"in sweep {entry.sweep}"] if entry.sweep else [])])
+    return f"search.warm_start: {family} has no complete trial {where}"
 
 
 def best(trials: Iterable[Trial], direction: Direction, count: int) -> list[Trial]:

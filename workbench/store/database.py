@@ -156,6 +156,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        # To overwrite the journal's head is four times as fast as to make and remove a file, and as safe.
+        connection.execute("PRAGMA journal_mode = PERSIST")
 
     @event.listens_for(engine, "begin")
     def began(connection: Connection) -> None:

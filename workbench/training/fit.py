@@ -127,7 +127,8 @@ def _built(material: Material, seed: int) -> Built:
     job = material.job
     family = job.family
     built = build(family, material.problem, HyperParameters(job.values, space=job.space), seed)
-    confirm_code(f"factory '{family.name}'", family.factory, family.root, family.code)
+    if family.root is not None:  # what is installed is not executed again
+        confirm_code(f"factory '{family.name}'", family.factory, family.root, family.code)
     if job.batch_scale == 1.0:
         return built
     batch = int((built.recipe.batch_size or job.settings.batch_size) * job.batch_scale)

@@ -1,0 +1,132 @@
+"""How much each family of an experiment may have, and whether anything is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from workbench.config.models import FamilyConfig, SearchConfig
+from workbench.errors import ConfigError
+from workbench.execution import machine
+from workbench.execution.devices import plan
+from workbench.search.lane import FAILURES_ALLOWED
+from workbench.search.screening import promotable
+from workbench.store.ledger import ENDED, Study, Trial
+from workbench.types import Space
+from workbench.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much each study may have in all, and until when."""
+
+    totals: dict[str, int]
+    """Trials, by family."""
+    deadline: float | None = None
+    """Moment of ``time.monotonic()`` at which the search ends."""
+    forgiving: bool = False
+    """Whether families that failed three times in a row are tried again."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of workers, by family; families that are absent have no limit."""
+    configured: bool = False
+    """Whether the totals are the configuration's, and not an argument's."""
+
+
+def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline: float | None) -> Budget:
+    """Return the budget, counted once: ``more`` is beyond what there is now.
+
+    Raises:
+        ConfigError: both are given, or one is out of range, or some family is left without any.
+    """
+    if trials is not None and more:
+        raise ConfigError("give one of trials (in all) and more (beyond those that there are), not both")
+    if more < 0 or (trials is not None and trials < 1):
+        raise ConfigError(f"a budget is a number of trials above 0, got trials={trials}, more={more}")
+    budget = Budget({}, deadline, more > 0, _seconds(workspace), configured=not more and trials is None)
+    if budget.configured:
+        spaces = {study.family: study.space for study in workspace.studies}
+        return planned(workspace, budget, spaces)
+    ledger = workspace.ledger
+    totals = {study.family: trials or ledger.searched(study.id) + more for study in workspace.studies}
+    return replace(budget, totals=totals)
+
+
+def planned(workspace: Workspace, budget: Budget, spaces: dict[str, Space | None]) -> Budget:
+    """Return the budget with the configuration's totals, as far as ``spaces`` are known; an argument's are kept.
+
+    Raises:
+        ConfigError: some family is left without any trial.
+    """
+    if not budget.configured:
+        return budget
+    config = workspace.experiment.config
+    fixed = {family for family, space in spaces.items() if space is not None and not space.searched}
+    return replace(budget, totals=_totals(config.family_configs, config.search, fixed))
+
+
+def _totals(families: Sequence[FamilyConfig], search: SearchConfig, fixed: set[str]) -> dict[str, int]:
+    """Return each family's trials: its own, else its part of those in all, else as many as every one has.
+
+    Families that are ``fixed``, with nothing to search, have one.
+    """
+    found = {family.label: 1 if family.label in fixed else family.trials or search.trials for family in families}
+    if search.trials_in_all is None:
+        return found
+    sharing = [family.label for family in families if family.trials is None and family.label not in fixed]
+    left = search.trials_in_all - sum(trials for name, trials in found.items() if name not in sharing)
+    if left < len(sharing):
+        raise ConfigError(
+            f"search.trials_in_all is {search.trials_in_all}: {max(0, left)} trials are left for {len(sharing)} "
+            f"families ({', '.join(sharing)}); each needs one"
+        )
+    # The first ones get what does not divide evenly.
+    return found | {name: (left + len(sharing) - 1 - place) // len(sharing) for place, name in enumerate(sharing)}
+
+
+def _seconds(workspace: Workspace) -> dict[str, float]:
+    """Return each family's seconds of workers, where hours are limited; workers that share a GPU share its hours."""
+    config = workspace.experiment.config
+    own = {family.label: family.device_hours for family in config.family_configs if family.device_hours is not None}
+    sharing = [family.label for family in config.family_configs if family.label not in own]
+    if config.search.device_hours is not None and sharing:
+        left = config.search.device_hours - sum(own.values())
+        if left <= 0.0:
+            raise ConfigError(
+                f"search.device_hours is {config.search.device_hours:g}, and families with device_hours of their own "
+                f"take {sum(own.values()):g}: nothing is left for {', '.join(sharing)}"
+            )
+        own |= dict.fromkeys(sharing, left / len(sharing))
+    if not own:
+        return {}
+    workers = plan(machine.look(config.training.backend), workspace.executor_options())[0].sharing
+    return {name: 3600.0 * hours * workers for name, hours in own.items()}
+
+
+def has_work(workspace: Workspace, budget: Budget) -> bool:
+    """Say whether any family has trials left, without starting anything."""
+    return any(_has_work(workspace, study, budget) for study in workspace.studies)
+
+
+def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
+    if study.space is None:
+        return True
+    ledger, allowed = workspace.ledger, budget.seconds.get(study.family)
+    if allowed is not None and ledger.spent(study.id) >= allowed:
+        return False
+    trials = [trial for trial in ledger.trials(study.id) if trial.origin == "search"]
+    if not budget.forgiving and _failing(trials):
+        return False
+    total = budget.totals[study.family] if study.space.searched else 1
+    return len(trials) < total or any(trial.state == "queued" for trial in trials) or _promotes(workspace, study)
+
+
+def _promotes(workspace: Workspace, study: Study) -> bool:
+    screen = workspace.experiment.config.search.screen
+    if screen is None:
+        return False
+    return bool(promotable(workspace.ledger.screenings(study.id), workspace.metric.direction, screen.promote))
+
+
+def _failing(trials: list[Trial]) -> bool:
+    ended = [trial.state for trial in trials if trial.state in ENDED][-FAILURES_ALLOWED:]
+    return ended == ["failed"] * FAILURES_ALLOWED
