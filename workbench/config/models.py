@@ -176,7 +176,7 @@ class ScreenConfig(Config):
     epochs: Positive | None = Field(None, description="At most so many epochs, or rounds of a boosted model.")
     promote: Positive = Field(
         3,
-        description="So many of a family's best screenings are evaluated whole: when all are over, or half of the time.",
+        description="So many of a family's best are evaluated whole: when all are screened, or half of the time is over.",
     )
 
 
@@ -217,8 +217,8 @@ class SearchConfig(Config):
     objectives: tuple[Literal["score", "fit_s", "predict_s", "weights"], ...] = Field(
         ("score",),
         min_length=1,
-        description="What is searched for. Several go with the engines random and optuna, there with all samplers but gp "
-        "and cmaes. Without the score alone nothing is pruned.",
+        description="What is searched for. Several go with the engines random and optuna, but not with its samplers gp "
+        "and cmaes. Nothing is pruned unless it is the score alone.",
     )
     pruner: str | PrunerConfig = Field(
         "wilcoxon",
