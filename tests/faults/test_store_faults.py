@@ -200,7 +200,7 @@ told(lambda: back_up(url))
 assert ledger.reports(claim.attempt) == []
 running = ledger.counts(study.id)["running"]
 left = sorted(path.name for path in disk.iterdir())
-assert left == ["filler", "ledger.db", "vault"], left
+assert left == ["filler", "ledger.db", "ledger.db-journal", "vault"], left
 
 (disk / "filler").unlink()
 assert damage(disk / "ledger.db") == ""
