@@ -176,7 +176,7 @@ class ScreenConfig(Config):
     epochs: Positive | None = Field(None, description="At most so many epochs, or rounds of a boosted model.")
     promote: Positive = Field(
         3,
-        description="So many of a family's best are evaluated whole: when all are screened, or half of the time is over.",
+        description="So many of the best are evaluated whole: when all are screened, or half of the time is over.",
     )
 
 
