@@ -8,6 +8,8 @@ from workbench.config.json_schema import json_schema
 
 MARKER = "<!-- keys of experiment.yaml -->"
 _SECTIONS = ("data", "metric", "folds", "families", "search", "training", "ensemble", "tracking")
+_WITHIN = (("families", "space"), ("search", "screen"), ("search", "warm_start"))
+"""Keys of a section that are mappings, or lists of them, with keys of their own."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -22,6 +24,9 @@ def keys_as_markdown() -> str:
     for name in _SECTIONS:
         model = _model(schema["properties"][name], schema["$defs"])
         parts.append(_table(f"`{name}`", model["properties"], model.get("required", [])))
+    for name, key in _WITHIN:
+        within = _model(_model(schema["properties"][name], schema["$defs"])["properties"][key], schema["$defs"])
+        parts.append(_table(f"`{name}.{key}`", within["properties"], within.get("required", [])))
     return "\n\n".join(parts)
 
 
