@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from workbench import registry
-from workbench.config.models import FamilyConfig, PrunerConfig, SearchConfig
+from workbench.config.models import FamilyConfig, PrunerConfig, RangeConfig, SearchConfig
 from workbench.errors import ConfigError
 from workbench.execution.contract import RUNNER, Executor
 from workbench.metrics import monitored
@@ -136,11 +136,21 @@ def _spaces(workspace: Workspace, executor: Executor, observer: Observer) -> dic
         spaces[family.name] = _keep(workspace, studies[family.name], description, observer)
     for entry, family in zip(workspace.experiment.config.family_configs, workspace.families, strict=True):
         if entry.space:
-            changed = with_ranges(spaces[family.name], entry.space, family.name)
-            # Values that are possible now may declare parameters that nobody has met.
-            job = _describe_job(workspace, family).model_copy(update={"space": changed})
-            spaces[family.name] = describe(executor, job).space
+            spaces[family.name] = ranged(workspace, executor, family, spaces[family.name], entry.space)
     return spaces
+
+
+def ranged(
+    workspace: Workspace, executor: Executor, family: FamilyRef, space: Space, ranges: Mapping[str, RangeConfig]
+) -> Space:
+    """Return a family's space with other ranges; values that are possible then may declare more parameters.
+
+    Raises:
+        ConfigError: the space has no such parameter, or it cannot have that range.
+        FactoryError: the factory cannot be used with values that are possible then.
+    """
+    changed = with_ranges(space, ranges, family.name)
+    return describe(executor, _describe_job(workspace, family).model_copy(update={"space": changed})).space
 
 
 def _describe_job(workspace: Workspace, family: FamilyRef) -> Job:

@@ -31,9 +31,12 @@ SPACE = Space(
 def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResult:  # noqa: ARG001
     """Answer a job: rmse 1 plus what the idea brings, with noise by split, and noise by seed of xgboost."""
     if job.kind == "describe":
-        return Description(space=SPACE)
+        return Description(space=job.space or SPACE)
     with (job.dataset.parent / "executions.log").open("a") as log:
         log.write(json.dumps({"family": job.family.name, "values": job.values, "seed": job.seed}) + "\n")
+    depth = next(parameter for parameter in (job.space or SPACE).parameters if parameter.name == "depth")
+    if job.values["depth"] > (depth.high or 0):
+        raise FactoryError("depth is out of the factory's range")
     if job.values["depth"] == 8:
         raise FactoryError("factories.py: ValueError: too deep")
     gain = -0.2 if job.values["lr"] == 0.1 else 0.0

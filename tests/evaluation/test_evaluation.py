@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from tests.evaluation.conftest import RUNNER
+from tests.evaluation.conftest import RUNNER, Desk
 from workbench.config.models import ExperimentConfig
 from workbench.errors import ConfigError, FactoryError
 from workbench.evaluation import parse_values
+from workbench.evaluation.bench import open_bench
 from workbench.evaluation.selection import find_family
+from workbench.experiment import Experiment
 from workbench.search.engine import EngineOptions
 from workbench.search.progress import Silent
 from workbench.search.random_engine import RandomEngine
 from workbench.search_budget import Budget, has_work
 from workbench.search_stage import open_search
 from workbench.seeds import derive_seed
+from workbench.workspace import open_workspace
 
 
 def test_a_real_improvement_is_better_and_a_useless_one_noise(desk):
@@ -46,6 +49,20 @@ def test_a_seed_that_changes_nothing_is_trained_once_and_noisy_seeds_once_per_ba
         "lightgbm~seed1",
         *(f"xgboost~seed{number}" for number in (1, 2, 3)),
     }
+
+
+def test_the_experiments_ranges_are_those_of_tries_and_of_other_seeds(folder):
+    family = "{name: lightgbm, space: {depth: {max: 20}}}"
+    text = (folder / "experiment.yaml").read_text().replace("lightgbm", family)
+    (folder / "experiment.yaml").write_text(text)
+    with (
+        open_workspace(Experiment.from_folder(folder)) as workspace,
+        open_bench(workspace, Silent(), RUNNER) as bench,
+    ):
+        desk = Desk(workspace, bench)
+        desk.compare(values={"depth": 20})
+        desk.compare(values={"lr": 0.1}, against="lightgbm#0001")
+    assert [e["values"]["depth"] for e in desk.executions() if "~" in e["family"]] == [4, 20]
 
 
 def test_what_was_evaluated_is_not_trained_again(desk):

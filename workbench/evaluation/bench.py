@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from workbench.config.models import RangeConfig
 from workbench.errors import FactoryError, TrialFailed
 from workbench.execution.contract import RUNNER, Executor
 from workbench.search.driver import Driver
@@ -14,9 +15,10 @@ from workbench.search.engine import Given
 from workbench.search.keys import Ground
 from workbench.search.lane import TriedLane
 from workbench.search.progress import Observer
-from workbench.search_stage import described, make_executor
+from workbench.search_stage import described, make_executor, ranged
 from workbench.store.ledger import Study, Trial
-from workbench.types import FamilyRef, Space, TrialResult, Values, trial_name
+from workbench.tracking.naming import without_features
+from workbench.types import FamilyRef, Job, Space, TrialResult, Values, trial_name
 from workbench.workspace import Workspace
 
 THE_USERS = ("factory", "shape", "nonfinite", "oom")
@@ -67,16 +69,33 @@ class Bench:
         return self.workspace.ledger.open_study(on.study_key(name, family), name, family.name, on.parts(family))
 
     def space(self, family: FamilyRef) -> Space:
-        """Return a family's space; one that is new is described first.
+        """Return a family's space, with the experiment's ranges; one that is new is described first.
 
         Raises:
+            ConfigError: a range of the experiment's does not fit.
             FactoryError: the factory cannot be used.
         """
         study = self.study(family)
         if family.name not in self._spaces:
-            known = study.space
-            self._spaces[family.name] = known or described(self.workspace, self.executor, family, study, self.observer)
+            workspace = self.workspace
+            space = study.space or described(workspace, self.executor, family, study, self.observer)
+            if ranges := self._ranges(family.name):
+                space = ranged(workspace, self.executor, family, space, ranges)
+            self._spaces[family.name] = space
         return self._spaces[family.name]
+
+    def _ranges(self, label: str) -> Mapping[str, RangeConfig]:
+        """Return the ranges that the experiment gives a family, on whichever feature set it is tried."""
+        entries, name = self.workspace.experiment.config.family_configs, without_features(label)
+        found = [entry for entry in entries if entry.label == label] or [e for e in entries if e.name == name]
+        return found[0].space if found else {}
+
+    def _job(self, configuration: Configuration) -> Job:
+        """Return a fit of a configuration that lacks its values; the factory has the experiment's ranges in it."""
+        family = configuration.family
+        label = family.name.partition("~")[0]  # mlp~seed1 is mlp
+        space = self.space(family.model_copy(update={"name": label})) if self._ranges(label) else None
+        return self.workspace.job(family).model_copy(update={"seed": configuration.ground.seed, "space": space})
 
     def known(self, configuration: Configuration) -> Trial | None:
         """Return the first complete trial of a configuration, if the ledger has one.
@@ -105,7 +124,7 @@ class Bench:
             space=study.space or Space(),
             engine=Given(configuration.values),
             ground=configuration.ground,
-            template=self.workspace.job(family).model_copy(update={"seed": configuration.ground.seed}),
+            template=self._job(configuration),
             total=1,
             direction=self.workspace.metric.direction,
             trial_seconds=self.workspace.experiment.config.search.trial_time,
