@@ -7,13 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
 from workbench.errors import LeaseLost, StoreError
 from workbench.store import ledger as ledger_module
 from workbench.store.database import sqlite_url
 from workbench.store.events import SweepFinished, TrialFinished, TrialStarted
 from workbench.store.ledger import Ledger
+from workbench.store.tables import trials
 from workbench.types import Failure, Reported, Space, TrialResult
 
 
@@ -108,6 +109,18 @@ def test_a_terminal_state_does_not_change(ledger):
         with pytest.raises(LeaseLost, match="taken over"):
             late()
     assert ledger.counts(study.id) == {"failed": 1}
+
+
+def test_text_that_a_disk_has_changed_names_its_trial(ledger, url):
+    study, sweep = ledger.open_study("k", "e", "mlp"), ledger.open_sweep("e")
+    claim = ledger.claim(study, sweep, total=1)
+    ledger.begin(claim, {"lr": 0.1}, started(claim, {"lr": 0.1}))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(update(trials).values(values='{"lr": 0.'))
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"damaged: mlp#0000 .* cannot be read: .*doctor DIR --repair"):
+        ledger.trials(study.id)
 
 
 def test_reports_are_kept_once_and_never_as_nan(ledger):

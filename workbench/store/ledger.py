@@ -235,7 +235,7 @@ class Ledger:
             .where(trials.c.study == study)
             .order_by(trials.c.number)
         )
-        return [_trial(row) for row in self._all(query)]
+        return [_told(row) for row in self._all(query)]
 
     def counts(self, study: int) -> dict[TrialState, int]:
         """Return the number of a study's trials in each state."""
@@ -553,6 +553,17 @@ def _values(text: str | None) -> Values:
 def _suggestion(text: str) -> dict[str, Any]:
     about = json.loads(text) if text else {}
     return {"epochs": about.get("epochs"), "told": about.get("told") or {}}
+
+
+def _told(row: Row[Any]) -> Trial:
+    """Return a trial; raise `StoreError` for one whose text a disk has changed, which SQLite does not see."""
+    try:
+        return _trial(row)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"the ledger is damaged: {trial_name(row.family, row.number)} (row {row.id} of its trials) cannot be read: "
+            f"{error}. Put a backup in its place: for a file, move it away and run 'workbench doctor DIR --repair'"
+        ) from error
 
 
 def _trial(row: Row[Any]) -> Trial:

@@ -71,7 +71,7 @@ class Vault:
         folder = self.folder(fit_key)
         if not folder.is_dir():
             return False
-        if self.damage(fit_key):
+        if self.damage(fit_key) and self.damage(fit_key):  # bundles that go while they are read are no damage
             self._set_aside(folder)
             return False
         return True
