@@ -310,7 +310,7 @@ class ExperimentConfig(Config):
     store: Path = Field(Path(".workbench"), description="Folder for everything that sweeps leave behind.")
     ledger: str | None = Field(None, description="SQLAlchemy URL of the ledger; a SQLite file in the store if absent.")
     seed: Annotated[int, Field(ge=0, lt=2**31), _NoBoolean] = Field(
-        0, description="The same seed gives the same trials."
+        0, description="The same seed gives the same trials, with one worker."
     )
 
     @model_validator(mode="after")
