@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import StoreError
+from workbench.store.repair import CHECKPOINT_SECONDS
 from workbench.store.vault import CHECKPOINTS, DAMAGED, remove_checkpoints
 from workbench.training.epoch_state import LOG, State, read_states, remove_states, set_aside, write_state
 from workbench.training.finished_split import read_outcome, write_outcome
 from workbench.training.material import Material
 from workbench.training.outcome import Outcome
-
-STALE_DAYS = 7
-"""Checkpoints that nobody went on from for so long are removed."""
 
 
 class Checkpoints:
@@ -131,7 +129,7 @@ class Checkpoints:
 
 
 def _remove_stale(folder: Path) -> None:
-    oldest = time.time() - STALE_DAYS * 24 * 3600
+    oldest = time.time() - CHECKPOINT_SECONDS
     with contextlib.suppress(OSError):
         for fit in folder.iterdir():
             if fit.stat().st_mtime < oldest:
