@@ -97,7 +97,7 @@ def run(
         return run_sweep(experiment, trials=trials, more=more, seconds=seconds, strict=strict, observer=observer)
 
     with _alone(experiment, busy.value):
-        _show(folder, work)
+        _show(folder, work, store)
 
 
 @app.command()
@@ -220,7 +220,7 @@ def submit(folder: Folder, store: Store = None, seed: Seed = None, settings: Set
     from workbench.sweep import submit as deliver
 
     experiment = _experiment(folder, store, seed, settings)
-    _show(folder, lambda observer: deliver(experiment, observer))
+    _show(folder, lambda observer: deliver(experiment, observer), store)
 
 
 @app.command()
@@ -314,12 +314,12 @@ def _console() -> Console:
     return Console()
 
 
-def _show(folder: Path, work: Any) -> None:
+def _show(folder: Path, work: Any, store: Path | None) -> None:
     """Run a sweep under the eyes of the terminal, and print what it came to."""
     from workbench.console import show_result
 
     console = _console()
-    show_result(console, _watched(console, work), folder)
+    show_result(console, _watched(console, work), folder, store)
 
 
 def _watched(console: Console, work: Any) -> Any:

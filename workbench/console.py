@@ -127,8 +127,11 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def show_result(console: Console, result: SweepResult, folder: Path) -> None:
-    """Print the leaderboard, the blend's scores by name, and where everything lies."""
+def show_result(console: Console, result: SweepResult, folder: Path, store: Path | None = None) -> None:
+    """Print the leaderboard, the blend's scores by name, and where everything lies.
+
+    ``folder`` and ``store`` are as they were given on the command line.
+    """
     paths = result.paths
     if paths.leaderboard is not None and paths.leaderboard.is_file():
         rows = read_csv(paths.leaderboard)
@@ -143,12 +146,9 @@ def show_result(console: Console, result: SweepResult, folder: Path) -> None:
     for name, place in places.items():
         if place is not None:
             console.print(Text.assemble((f"{name:<11}", "dim"), _short(str(place))), soft_wrap=True)
-    console.print(
-        Text(
-            f"done in {format_duration(result.seconds)}; look at it with: workbench ui {_short(str(folder))}",
-            style="dim",
-        )
-    )
+    look = f"workbench ui {_short(str(folder))}"
+    look += "" if store is None else f" --store {_short(str(store))}"
+    console.print(Text(f"done in {format_duration(result.seconds)}; look at it with: {look}", style="dim"))
 
 
 def show_tallies(console: Console, tallies: Iterable[Tally]) -> None:

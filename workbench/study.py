@@ -64,6 +64,7 @@ def load_study(
     with open_workspace(experiment) as workspace:
         found = _study_of(workspace, family)
         names = experiment.config.search.objectives
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             study_name=f"{experiment.name}/{family}",
             directions=[workspace.metric.direction if name == "score" else "minimize" for name in names],

@@ -30,10 +30,13 @@ def make_engine(options: EngineOptions) -> Engine:
     """
     name = options.sampler
     if name not in SAMPLERS:
-        raise ConfigError(f"no sampler is called '{name}'; there are {', '.join(SAMPLERS)}.{nearest(name, SAMPLERS)}")
+        raise ConfigError(
+            f"search.sampler: no sampler is called '{name}'; there are {', '.join(SAMPLERS)}.{nearest(name, SAMPLERS)}"
+        )
     count = len(options.directions)
     if count > 1 and name in ONE_OBJECTIVE:
         able = ", ".join(known for known in SAMPLERS if known not in (*ONE_OBJECTIVE, "auto"))
-        raise ConfigError(f"sampler '{name}' has one objective, and there are {count}; these take several: {able}")
+        told = f"search.sampler: '{name}' has one objective, and there are {count}; these take several: {able}"
+        raise ConfigError(told)
     engine: Engine = registry.load(SAMPLERS[name], None)(options)
     return engine
