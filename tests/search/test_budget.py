@@ -26,6 +26,8 @@ def test_trials_in_all_are_exact_once_it_is_known_who_has_nothing_to_search():
     assert totals({"dummy"}, {"mlp": 2, "dummy": 5}, trials_in_all=8) == {"dummy": 1, "linear": 5, "mlp": 2}
     with pytest.raises(ConfigError, match="1 trials are left for 2 families"):
         totals({"dummy"}, trials_in_all=2)
+    with pytest.raises(ValueError, match="an objective is there twice: score, score"):
+        SearchConfig(objectives=("score", "score"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from workbench.durations import parse_duration
@@ -241,6 +241,13 @@ class SearchConfig(Config):
         "least 10 minutes, once 3 are complete.",
     )
     startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
+
+    @field_validator("objectives")
+    @classmethod
+    def _distinct_objectives(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(objectives)) < len(objectives):
+            raise ValueError(f"an objective is there twice: {', '.join(objectives)}")
+        return objectives
 
 
 class TrainingConfig(Config):

@@ -116,51 +116,52 @@ class Driver:
             self._nothing_left(lane)
             return False
         running.suggestion = suggestion
-        return self._begin(running, seconds)
+        self._begin(running, seconds)
+        return True
 
     def _nothing_left(self, lane: Lane) -> None:
         """Ask a family again when a trial of its own has ended, if there is one."""
         lane.waiting = lane.running > 0
         lane.exhausted = not lane.waiting
 
-    def _begin(self, running: Running, seconds: float | None) -> bool:
-        claim, lane, suggestion = running.claim, running.lane, running.suggestion
-        features = lane.template.family.features
-        started = TrialStarted(
-            sweep=self.sweep,
-            study=lane.study.id,
-            trial=claim.trial,
-            attempt=claim.attempt,
-            family=lane.name,
-            number=claim.number,
-            values=suggestion.values,
-            code=lane.template.family.code,
-            origin=claim.origin,
-            note=claim.note,
-            features=features.name if features else "",
-            stage=claim.stage,
-            epochs=suggestion.epochs,
-        )
-        known = lane.history.known(suggestion.values, suggestion.epochs, screened=claim.stage == "screen")
-        lane.begin(claim, suggestion)
+    def _begin(self, running: Running, seconds: float | None) -> None:
+        """Write down what is tried, and have it tried unless an equal one has ended."""
+        claim, lane, asked = running.claim, running.lane, running.suggestion
+        started, known = self._started(running), running.known
+        lane.begin(claim, asked)
         try:
-            self._patience.write(
-                lambda: self.ledger.begin(claim, suggestion.values, started, suggestion.epochs, suggestion.state)
-            )
+            self._patience.write(lambda: self.ledger.begin(claim, asked.values, started, asked.epochs, asked.state))
             if known is not None and claim.origin == "search":
                 del self._running[str(claim.attempt)]
                 self._finish(running, again(known))
-                return True
+                return
         except LeaseLost as error:
             self._running.pop(str(claim.attempt), None)
             self._let_go(running, error)
-            return True
+            return
         if claim.parent is not None and claim.values is not None:
             running.earlier = list(self.ledger.reports(claim.parent))
-        running.job = lane.job(claim, suggestion, seconds)
+        running.job = lane.job(claim, asked, seconds)
         self._submit(running)
         self._show()
-        return True
+
+    def _started(self, running: Running) -> TrialStarted:
+        claim, family = running.claim, running.lane.template.family
+        return TrialStarted(
+            sweep=self.sweep,
+            study=running.lane.study.id,
+            trial=claim.trial,
+            attempt=claim.attempt,
+            family=running.lane.name,
+            number=claim.number,
+            values=running.suggestion.values,
+            code=family.code,
+            origin=claim.origin,
+            note=claim.note,
+            features=family.features.name if family.features else "",
+            stage=claim.stage,
+            epochs=running.suggestion.epochs,
+        )
 
     def _submit(self, running: Running) -> None:
         """Hand a trial to a worker; while an equal one is with one, it waits for what comes of that."""
@@ -175,12 +176,11 @@ class Driver:
         if ended in self._running.values():
             return  # once more at half the batch size
         for running in [each for each in self._running.values() if each.waits_for is ended]:
-            claim, suggestion = running.claim, running.suggestion
-            known = running.lane.history.known(suggestion.values, suggestion.epochs, screened=claim.stage == "screen")
+            known = running.known
             if known is None and not ended.ending:
                 self._submit(running)
                 continue
-            del self._running[str(claim.attempt)]
+            del self._running[str(running.claim.attempt)]
             try:
                 if known is None:
                     self._requeue(running)

@@ -19,7 +19,7 @@ Ending = Literal["", "pruned", "deadline", "timeout", "interrupt"]
 """Why a trial was told to stop."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Running:
     """A trial that is being worked on."""
 
@@ -45,6 +45,12 @@ class Running:
     def seconds(self) -> float:
         """Since it was begun; one that waits costs nothing."""
         return 0.0 if self.waits_for is not None else time.monotonic() - self.since
+
+    @property
+    def known(self) -> Ended | None:
+        """How an equal trial has ended, if this one would end so again."""
+        suggestion, screened = self.suggestion, self.claim.stage == "screen"
+        return self.lane.history.known(suggestion.values, suggestion.epochs, screened=screened)
 
     def equals(self, other: Running) -> bool:
         """Say whether both would train the same."""
