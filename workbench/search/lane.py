@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +25,9 @@ FAILURES_ALLOWED = 3
 CURVES_KEPT = 300
 """So many of a study's last trials, and `BEST_KEPT` of its best, are told to the pruner when a search goes on."""
 BEST_KEPT = 10
+
+LOOK_SECONDS = 2.0
+"""Between two looks at all screenings in vain: they take 0.1 s where there are 10,000."""
 
 HUNG = (3, 20.0, 600.0)
 """Once so many trials are complete, one has hung that takes so many times the longest, and at least so many seconds."""
@@ -74,6 +79,8 @@ class Lane:
     history: History = field(default_factory=History)
     _screened: set[int] = field(default_factory=set)
     """Ids of the trials whose screening the engine knows."""
+    _look_again: float = -math.inf
+    """When a hurried search looks next for what is worth promoting."""
     _seen: set[int] = field(default_factory=set)
     """Ids of the trials whose end the engine knows, or will be told."""
 
@@ -207,10 +214,11 @@ class Lane:
         """
         if self.screening is None:
             return ledger.claim(self.study, sweep, self.total)
-        if hurried:
+        if hurried and time.monotonic() >= self._look_again:
             queued = ledger.claim(self.study, sweep, 0, "screen")
             if (claim := queued or self._promote(ledger, sweep, self.screening, hurried=True)) is not None:
                 return claim
+            self._look_again = time.monotonic() + LOOK_SECONDS
         claim = ledger.claim(self.study, sweep, self.total, "screen")
         return claim or self._promote(ledger, sweep, self.screening, hurried=False)
 
