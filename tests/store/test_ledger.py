@@ -14,7 +14,7 @@ from workbench.store import ledger as ledger_module
 from workbench.store.database import sqlite_url
 from workbench.store.events import SweepFinished, TrialFinished, TrialStarted
 from workbench.store.ledger import Ledger
-from workbench.store.tables import trials
+from workbench.store.tables import events, trials
 from workbench.types import Failure, Reported, Space, TrialResult
 
 
@@ -118,9 +118,12 @@ def test_text_that_a_disk_has_changed_names_its_trial(ledger, url):
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(update(trials).values(values='{"lr": 0.'))
+        connection.execute(update(events).values(payload="{}"))
     engine.dispose()
-    with pytest.raises(StoreError, match=r"damaged: mlp#0000 .* cannot be read: .*doctor DIR --repair"):
+    with pytest.raises(StoreError, match=r"mlp#0000 .* cannot be read\. .*doctor DIR --repair"):
         ledger.trials(study.id)
+    with pytest.raises(StoreError, match="event 1 cannot be read"):
+        ledger.events(0)
 
 
 def test_reports_are_kept_once_and_never_as_nan(ledger):

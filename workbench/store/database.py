@@ -84,6 +84,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
         raise StoreError(f"the ledger cannot be written: {error.orig}; run again when it can") from error
 
 
+def unreadable(what: str, error: Exception) -> StoreError:
+    """Return what to raise for text in a ledger that is not what was written: SQLite does not see that of its cells."""
+    return StoreError(
+        f"the ledger is damaged, or of another version: {what} cannot be read. Put a backup in its place: for a file, "
+        f"move it away and run 'workbench doctor DIR --repair'. In detail: {error}"
+    )
+
+
 def _refuse_lost(engine: Engine) -> None:
     """Refuse to make a new ledger where a backup tells that there was one."""
     file = ledger_file(engine.url.render_as_string(hide_password=False))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from workbench.store import tables
-from workbench.store.database import aware, insert_new, next_count, now, writing
+from workbench.store.database import aware, insert_new, next_count, now, unreadable, writing
 from workbench.store.events import EVENT, Event
 from workbench.types import Reported
 
@@ -33,12 +34,23 @@ def append(connection: Connection, event: Event) -> int:
 
 
 def events(engine: Engine, after: int, limit: int) -> list[tuple[int, datetime, Event]]:
-    """Return up to ``limit`` events behind position ``after``, in order."""
+    """Return up to ``limit`` events behind position ``after``, in order.
+
+    Raises:
+        StoreError: one of them is not what was written.
+    """
     table = tables.events
     query = select(table).where(table.c.position > after).order_by(table.c.position).limit(limit)
     with engine.connect().execution_options(reading=True) as connection:
         rows = connection.execute(query).all()
-    return [(row.position, aware(row.at), EVENT.validate_json(row.payload)) for row in rows]
+    return [(row.position, aware(row.at), _event(row)) for row in rows]
+
+
+def _event(row: Row[Any]) -> Event:
+    try:
+        return EVENT.validate_json(row.payload)
+    except ValidationError as error:
+        raise unreadable(f"event {row.position}", error) from error
 
 
 def last_position(engine: Engine) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from workbench.errors import LeaseLost, StoreError
 from workbench.store import event_log
-from workbench.store.database import aware, insert_new, now, open_database
+from workbench.store.database import aware, insert_new, now, open_database, unreadable
 from workbench.store.events import Event, SweepFinished, TrialFinished, TrialStarted
 from workbench.store.owner import known_dead, this_process
 from workbench.store.tables import attempts, studies, sweeps, trials
@@ -560,10 +560,7 @@ def _told(row: Row[Any]) -> Trial:
     try:
         return _trial(row)
     except (ValueError, TypeError, AttributeError) as error:
-        raise StoreError(
-            f"the ledger is damaged: {trial_name(row.family, row.number)} (row {row.id} of its trials) cannot be read: "
-            f"{error}. Put a backup in its place: for a file, move it away and run 'workbench doctor DIR --repair'"
-        ) from error
+        raise unreadable(f"{trial_name(row.family, row.number)} (row {row.id} of its trials)", error) from error
 
 
 def _trial(row: Row[Any]) -> Trial:
