@@ -176,3 +176,5 @@ def test_a_fit_of_its_own_gets_what_it_takes_and_what_it_has_not_chosen_itself()
     assert hp.used == {"broken": False, "batch": 1}
     with pytest.raises(FactoryError, match=r"(?s)'fit' raised ValueError: no such thing.*raise ValueError"):
         call_fit(own_fit(Fits()), HyperParameters(), [], [1], [2], **options)
+    with pytest.raises(FactoryError, match="the factory's fit takes no sample_weight"):
+        call_fit(own_fit(FitsPlainly()), hp, model, [1], [2], sample_weight=[3], **options)

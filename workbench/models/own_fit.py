@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from workbench.errors import FactoryError
 from workbench.models.factory import as_factory_error, out_of_memory
 from workbench.models.hyperparameters import HyperParameters
 
@@ -31,10 +32,15 @@ def call_fit(fit: OwnFit, hp: HyperParameters, model: Any, x: Any, y: Any, **giv
     returns is of no use here: the trial's score is the experiment's metric on each split.
 
     Raises:
-        FactoryError: it raised; the message shows the user's lines.
+        FactoryError: it raised; the message shows the user's lines. Or it has no place for the rows' weights.
         MemoryError: the host ran out of memory. A device's own error, which says RESOURCE_EXHAUSTED, passes too.
     """
     options = _accepted(fit, given)
+    if "sample_weight" in given and "sample_weight" not in options:
+        raise FactoryError(
+            "the rows have weights, and the factory's fit takes no sample_weight: they would not count; let it take "
+            "sample_weight, or **kwargs, and pass it on to model.fit"
+        )
     try:
         with hp.like_keras_tuner():
             _called(fit, hp, model, x, y, options)
