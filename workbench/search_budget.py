@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,8 +10,10 @@ from workbench.config.models import FamilyConfig, SearchConfig
 from workbench.errors import ConfigError
 from workbench.execution import machine
 from workbench.execution.devices import plan
+from workbench.search.grid import Grid
 from workbench.search.lane import FAILURES_ALLOWED
 from workbench.search.screening import promotable
+from workbench.search.spaces import with_ranges
 from workbench.store.ledger import ENDED, Study, Trial
 from workbench.types import Space
 from workbench.workspace import Workspace
@@ -107,17 +110,45 @@ def has_work(workspace: Workspace, budget: Budget) -> bool:
     return any(_has_work(workspace, study, budget) for study in workspace.studies)
 
 
+def closed(workspace: Workspace, budget: Budget) -> list[str]:
+    """Return why families get no more trials although their budget of trials is not used up."""
+    found = []
+    for study in workspace.studies:
+        if _used_up(workspace, study, budget):
+            found.append(f"{study.family}: its hours are used up; raise search.device_hours, or the family's own")
+        elif not budget.forgiving and _failing(_searched(workspace, study)):
+            found.append(f"{study.family}: its last {FAILURES_ALLOWED} trials failed; --more N tries again")
+    return found
+
+
 def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
     if study.space is None:
         return True
-    ledger, allowed = workspace.ledger, budget.seconds.get(study.family)
-    if allowed is not None and ledger.spent(study.id) >= allowed:
+    trials = _searched(workspace, study)
+    if _used_up(workspace, study, budget) or (not budget.forgiving and _failing(trials)):
         return False
-    trials = [trial for trial in ledger.trials(study.id) if trial.origin == "search"]
-    if not budget.forgiving and _failing(trials):
-        return False
-    total = budget.totals[study.family] if study.space.searched else 1
+    total = min(budget.totals[study.family], _most(workspace, study.family, study.space))
     return len(trials) < total or any(trial.state == "queued" for trial in trials) or _promotes(workspace, study)
+
+
+def _used_up(workspace: Workspace, study: Study, budget: Budget) -> bool:
+    allowed = budget.seconds.get(study.family)
+    return allowed is not None and workspace.ledger.spent(study.id) >= allowed
+
+
+def _searched(workspace: Workspace, study: Study) -> list[Trial]:
+    return [trial for trial in workspace.ledger.trials(study.id) if trial.origin == "search"]
+
+
+def _most(workspace: Workspace, family: str, space: Space) -> float:
+    """Return how many trials a family can have: a grid has an end."""
+    config = workspace.experiment.config
+    if not space.searched:
+        return 1
+    if (config.search.engine, config.search.sampler) != ("optuna", "grid"):
+        return math.inf
+    (entry,) = [entry for entry in config.family_configs if entry.label == family]
+    return Grid(with_ranges(space, entry.space, family)).size
 
 
 def _promotes(workspace: Workspace, study: Study) -> bool:

@@ -21,7 +21,7 @@ from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_budget import has_work, resolve_budget
+from workbench.search_budget import closed, has_work, resolve_budget
 from workbench.search_stage import find_changes, open_search
 from workbench.store.backup import back_up
 from workbench.store.database import shown_url
@@ -88,13 +88,18 @@ def run(
             _refuse_changes(workspace)
         limit = experiment.config.search.time if seconds is None else seconds
         budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
-        if not has_work(workspace, budget) and (finished := _delivered(workspace)) is not None:
-            observer.notice("every trial is done and delivered; add some with --more N")
+        working = has_work(workspace, budget)
+        reasons = [] if working else closed(workspace, budget)
+        for reason in reasons:
+            observer.notice(reason)
+        if not working and (finished := _delivered(workspace)) is not None:
+            ended = "all else is done" if reasons else "every trial is done"
+            observer.notice(f"{ended} and delivered; add some with --more N")
             if not _catch_up(workspace):
                 observer.notice("MLflow lacks something still; the next run tries again")
             uri = tracking_uri(experiment.config.tracking, experiment.store)
             return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
-        if not has_work(workspace, budget):
+        if not working:
             with open_sweep(workspace, began) as sweep:
                 return sweep.deliver(observer)
         with open_search(workspace, budget, observer, runner) as search, open_sweep(workspace, began) as sweep:

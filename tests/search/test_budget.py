@@ -1,5 +1,7 @@
 """How much each family may have: totals, hours, and whether anything is left; what a configuration asks in vain."""
 
+import math
+
 import pytest
 
 from workbench.config.models import FamilyConfig, PrunerConfig, SearchConfig, WarmStartConfig
@@ -7,8 +9,9 @@ from workbench.errors import ConfigError
 from workbench.experiment import Experiment
 from workbench.search.progress import Silent
 from workbench.search.warm_start import first_values
-from workbench.search_budget import _totals, has_work, resolve_budget
+from workbench.search_budget import _most, _totals, closed, has_work, resolve_budget
 from workbench.search_stage import open_search
+from workbench.types import Parameter, Space
 from workbench.workspace import open_workspace
 
 FAMILIES = [FamilyConfig(name=name) for name in ("dummy", "linear", "mlp")]
@@ -79,6 +82,9 @@ def test_a_screened_study_is_done_and_has_work_when_more_is_asked_for(experiment
     assert any("search.pruner is not used" in text for text in heard.said)
     assert searched(experiment(screen={**screen, "promote": 2}), heard) == ({"screened": 2, "complete": 2}, False)
     hours = experiment(screen=screen, trials=50, device_hours=1e-9)
+    with open_workspace(hours) as workspace:
+        (why,) = closed(workspace, resolve_budget(workspace, None, 0, None))
+        assert "lightgbm: its hours are used up" in why
     assert searched(hours, heard) == ({"screened": 2, "complete": 2}, False), "its hours are used up"
 
 
@@ -116,3 +122,10 @@ def test_a_warm_start_ranks_each_study_by_its_own_metric(bench):
     warm = [WarmStartConfig(experiment="e", best=2)]
     found = first_values(bench.ledger, study, old.space, "maximize", warm_start=warm, **told)
     assert found == [trial.values for trial in trials[:2]], "e's rmse is minimised, whatever f's metric is"
+
+
+def test_a_grid_has_an_end(experiment):
+    three = Space(parameters=(Parameter(name="n", kind="choice", default=1, choices=(1, 2, 3)),))
+    for sampler, most in (("grid", 3), ("tpe", math.inf)):
+        with open_workspace(experiment(sampler=sampler)) as workspace:
+            assert _most(workspace, "lightgbm", three) == most

@@ -253,7 +253,8 @@ class Driver:
         elif isinstance(event, Failed):
             self._fail(running, event.failure)
         elif isinstance(event, (Stopped, Lost)) and running.ending == "timeout":
-            failure = Failure(code="timeout", message=f"no end after {running.seconds:.0f} s; see search.trial_time")
+            limit = running.lane.limit(running.claim.stage) or running.seconds
+            failure = Failure(code="timeout", message=f"no end within {limit:.0f} s; see search.trial_time")
             self._finish(running, Ended("failed", failure=failure))
         elif isinstance(event, Stopped) or (isinstance(event, Lost) and running.ending):
             # The deadline's doing or somebody's, not the trial's: the next run takes it up again.

@@ -20,7 +20,7 @@ from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
 from workbench.training.fitters import fitter_for
 from workbench.training.material import Material, Split
-from workbench.training.outcome import Outcome
+from workbench.training.outcome import Outcome, Told
 from workbench.training.outputs import in_units
 from workbench.training.result import result_of
 from workbench.training.storing import store
@@ -46,11 +46,11 @@ def fit(material: Material, report: Report) -> TrialResult:
     try:
         for index in material.indices:
             share = _share(end, len(material.indices) - len(outcomes))
-            outcome = checkpoints.finished(index)
-            if outcome is None:
-                outcome = training.outcome(index, share)
+            known = checkpoints.finished(index)
+            outcome = known or training.outcome(index, share)
+            if known is None:
                 checkpoints.keep(outcome)
-            else:  # who watches the trial has to see the whole of it
+            if known is not None or not outcome.epochs:  # who watches the trial has to see the whole of it
                 tell_all(_tell(job, index, report), outcome.told)
             outcomes.append(outcome)
     except TrialStopped:
@@ -118,9 +118,15 @@ class _Training:
             truncated=watcher.truncated,
             weights=self._fitter.weights,
             values=self.built.values,
-            told=watcher.told,
+            told=watcher.told if fitted.epochs else self._end(split, oof),
             write=partial(save_bundle, material=material, built=self.built, split=split, model=fitted.model),
         )
+
+    def _end(self, split: Split, oof: NDArray[np.float64]) -> list[Told]:
+        """Return what is told of a model without epochs, so that it is compared between splits as others are."""
+        rows = split.validate
+        value = float(self._material.monitor(split.y[rows], oof, split.weights(rows)))
+        return [(1, value, None)] if np.isfinite(value) else []
 
 
 def _built(material: Material, seed: int) -> Built:
