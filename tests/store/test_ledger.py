@@ -243,3 +243,47 @@ def test_an_interrupted_try_is_taken_up_by_the_same_try_alone(ledger):
     assert ledger.claim_tried(study, sweep, {"lr": 0.4}, "").number == 1
     again = ledger.claim_tried(study, sweep, {"lr": 0.3}, "other words")
     assert (again.number, again.note) == (0, "slower")
+
+
+def screened(claim, score):
+    result = TrialResult(score=score, score_se=0.0, scores=(score,), values={}, screened=True)
+    return finished(claim, "screened").model_copy(update={"result": result})
+
+
+def test_a_screened_trial_is_promoted_once_and_keeps_its_screening(ledger):
+    study, sweep = ledger.open_study("k", "e", "f", {"code": "1"}), ledger.open_sweep("e")
+    claims = [ledger.claim(study, sweep, 2, "screen") for _ in range(2)]
+    for claim, score in zip(claims, (0.5, 0.25), strict=True):
+        ledger.begin(claim, {"x": score}, started(claim, {}), 3, {"bracket": 1})
+        ledger.finish(claim, screened(claim, score))
+    assert ledger.claim(study, sweep, 2, "screen") is None
+    assert [(t.state, t.score) for t in ledger.screenings(study.id)] == [("screened", 0.5), ("screened", 0.25)]
+    promoted = ledger.promote(study, sweep, claims[1].trial)
+    assert (promoted.stage, promoted.values, promoted.epochs, promoted.told) == (
+        *("promoted", {"x": 0.25}, 3),
+        {"bracket": 1},
+    )
+    assert ledger.promote(study, sweep, claims[1].trial) is None
+    assert ledger.lose(promoted, None) == "queued"
+    again = ledger.claim(study, sweep, 2, "screen")
+    assert (again.number, again.stage) == (1, "promoted")
+    ledger.finish(again, finished(again, score=0.3))
+    first, second = ledger.trials(study.id)
+    assert (first.state, first.result, first.screening.score) == ("screened", None, 0.5)
+    assert (second.state, second.result.score, second.screening.score) == ("complete", 0.3, 0.25)
+    assert ledger.spent(study.id) > 0.0
+    assert [(s.id, s.ground) for s in ledger.studies("e", "f")] == [(study.id, {"code": "1"})]
+
+
+def test_a_claim_without_a_suggestion_leaves_no_trial(ledger):
+    study, sweep = ledger.open_study("k", "e", "f"), ledger.open_sweep("e")
+    first, last = ledger.claim(study, sweep, 5), ledger.claim(study, sweep, 5)
+    ledger.withdraw(last)
+    assert ledger.counts(study.id) == {"running": 1}
+    second = ledger.claim(study, sweep, 5)
+    ledger.withdraw(first)  # not the last one: it is queued, and claimed before new ones
+    assert ledger.counts(study.id) == {"queued": 1, "running": 1}
+    again = ledger.claim(study, sweep, 5)
+    assert (again.number, again.values, second.number) == (0, None, 1)
+    with pytest.raises(LeaseLost):
+        ledger.withdraw(first)

@@ -431,8 +431,8 @@ class Ledger:
 
     def _held(self, connection: Connection, claim: Claim) -> None:
         query = select(attempts.c.token, attempts.c.state).where(attempts.c.id == claim.attempt).with_for_update()
-        row = connection.execute(query).one()
-        if row.token != claim.token or row.state != "running":
+        row = connection.execute(query).one_or_none()
+        if row is None or row.token != claim.token or row.state != "running":
             raise LeaseLost(f"{claim.name}: attempt {claim.attempt} was taken over; its result is dropped")
 
     def _end(self, connection: Connection, event: TrialFinished, trial_state: TrialState) -> None:
