@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from workbench.config.models import RangeConfig
 from workbench.errors import ConfigError, FactoryError, nearest
@@ -16,13 +16,8 @@ def with_ranges(space: Space, wanted: Mapping[str, RangeConfig], family: str) ->
     Raises:
         ConfigError: there is no such parameter, or it cannot have that range.
     """
-    known = {parameter.name: parameter for parameter in space.parameters}
+    known = _known(space, wanted, f"family '{family}', space")
     for name, entry in wanted.items():
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            raise ConfigError(
-                f"family '{family}', space: no hyperparameter '{name}'; it has {listed}.{nearest(name, known)}"
-            )
         try:
             known[name] = _ranged(known[name], entry)
         except FactoryError as error:
@@ -80,15 +75,24 @@ def checked_values(space: Space, values: Mapping[str, Scalar], family: str) -> V
     Raises:
         ConfigError: a value does not fit.
     """
-    known = {parameter.name: parameter for parameter in space.parameters}
+    known = _known(space, values, f"family '{family}', enqueue")
     for name, value in values.items():
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            raise ConfigError(
-                f"family '{family}', enqueue: no hyperparameter '{name}'; it has {listed}.{nearest(name, known)}"
-            )
         try:
             ranges.checked(known[name], value)
         except FactoryError as error:
             raise ConfigError(f"family '{family}', enqueue: {error}") from error
     return fitted(space, values)
+
+
+def _known(space: Space, names: Iterable[str], where: str) -> dict[str, Parameter]:
+    """Return the parameters by name, each of ``names`` among them.
+
+    Raises:
+        ConfigError: one is not; ``where`` says whose mistake it is.
+    """
+    known = {parameter.name: parameter for parameter in space.parameters}
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise ConfigError(f"{where}: no hyperparameter '{name}'; it has {listed}.{nearest(name, known)}")
+    return known
