@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +18,7 @@ from workbench.doctor.repair_mlflow import mend_mlflow
 from workbench.doctor.step import NAMED, Step
 from workbench.errors import Busy, ConfigError, StoreError
 from workbench.experiment import Experiment
-from workbench.store.backup import damage, hint, is_lost, ledger_file, restore, sound_backups
+from workbench.store.backup import damage, hint, is_lost, ledger_file, move_aside, restore, sound_backups
 from workbench.store.database import shown_url
 from workbench.store.inspection import LedgerState, Recorded, inspect_ledger, recorded_trials
 from workbench.store.ledger import Ledger
@@ -135,11 +134,7 @@ def _mend_folders(last: int, root: Path) -> Iterator[Step]:
     """Move the folders of sweeps aside that a restored ledger does not know: it will give their numbers again."""
     for folder in sorted(root.glob("[0-9][0-9][0-9][0-9]*")):
         if folder.name.isdecimal() and int(folder.name) > last:
-            aside = folder.with_name(f"{folder.name}.unknown-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
-            try:
-                folder.rename(aside)
-            except OSError as error:
-                raise StoreError(f"{folder} cannot be renamed: {error}") from error
+            aside = move_aside(folder, "unknown")
             yield Step("store", "delivery", f"{folder} is of a sweep that the ledger does not know; it is {aside.name}")
 
 

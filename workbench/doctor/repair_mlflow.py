@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from workbench.doctor.step import NAMED, Step
-from workbench.errors import StoreError
 from workbench.experiment import Experiment
-from workbench.store.backup import damage, is_lost
+from workbench.store.backup import damage, is_lost, move_aside
 from workbench.store.ledger import Ledger
 from workbench.tracking.environment import ENVIRONMENT
 from workbench.tracking.locks import try_lock
@@ -39,11 +37,7 @@ def _mend_file(file: Path | None) -> Iterator[Step]:
     """Move MLflow's database aside where it is damaged: everything in it but people's own notes is in the ledger."""
     if file is None or is_lost(file) or not (said := damage(file, "experiments")):
         return
-    aside = file.with_name(f"{file.name}.damaged-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
-    try:
-        file.rename(aside)
-    except OSError as error:
-        raise StoreError(f"{file} cannot be moved: {error}") from error
+    aside = move_aside(file, "damaged")
     yield Step("tracking", "MLflow", f"{file} is damaged ({said}); it is {aside.name} now, and is made anew")
 
 

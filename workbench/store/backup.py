@@ -108,6 +108,25 @@ def is_lost(file: Path) -> bool:
     return not file.exists() or (file.is_file() and file.stat().st_size == 0)
 
 
+def place_aside(path: Path, why: str) -> Path:
+    """Return where a file or folder goes that has to give way, beside itself: ``ledger.db.damaged-20261120T221503``."""
+    return path.with_name(f"{path.name}.{why}-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
+
+
+def move_aside(path: Path, why: str) -> Path:
+    """Move a file or folder to `place_aside`, and return that.
+
+    Raises:
+        StoreError: it cannot be moved.
+    """
+    aside = place_aside(path, why)
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be moved: {error}") from error
+    return aside
+
+
 def restore(file: Path, backup: Backup) -> Path | None:
     """Put a backup in a ledger's place, and return where the damaged file is now; nothing is deleted.
 
@@ -115,7 +134,7 @@ def restore(file: Path, backup: Backup) -> Path | None:
         StoreError: a file cannot be copied or moved; the ledger is as it was.
     """
     partial = file.with_name(f".{file.name}.restored-{os.getpid()}")
-    aside = file.with_name(f"{file.name}.damaged-{datetime.now().astimezone():%Y%m%dT%H%M%S}")
+    aside = place_aside(file, "damaged")
     try:
         _copy(backup.file, partial)
         there = file.exists()
