@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,12 @@ for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[variable]
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
+
+# What is started in a shell's background, or by nohup, ignores these signals, and so would every process that the tests
+# start, and are to stop. A handler that does nothing keeps them from this process, and is not inherited.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
