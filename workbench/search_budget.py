@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -118,6 +117,8 @@ def closed(workspace: Workspace, budget: Budget) -> list[str]:
             found.append(f"{study.family}: its hours are used up; raise search.device_hours, or the family's own")
         elif not budget.forgiving and _failing(_searched(workspace, study)):
             found.append(f"{study.family}: its last {FAILURES_ALLOWED} trials failed; --more N tries again")
+        elif (size := _grid(workspace, study)) is not None and size < budget.totals[study.family]:
+            found.append(f"{study.family}: its grid of {size} is used up; widen it, or take another sampler")
     return found
 
 
@@ -127,7 +128,7 @@ def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
     trials = _searched(workspace, study)
     if _used_up(workspace, study, budget) or (not budget.forgiving and _failing(trials)):
         return False
-    total = min(budget.totals[study.family], _most(workspace, study.family, study.space))
+    total = _most(workspace, study, budget.totals[study.family])
     return len(trials) < total or any(trial.state == "queued" for trial in trials) or _promotes(workspace, study)
 
 
@@ -140,15 +141,21 @@ def _searched(workspace: Workspace, study: Study) -> list[Trial]:
     return [trial for trial in workspace.ledger.trials(study.id) if trial.origin == "search"]
 
 
-def _most(workspace: Workspace, family: str, space: Space) -> float:
-    """Return how many trials a family can have: a grid has an end."""
-    config = workspace.experiment.config
-    if not space.searched:
+def _most(workspace: Workspace, study: Study, total: int) -> int:
+    """Return how many of ``total`` trials a family can have: a grid has an end."""
+    if study.space is not None and not study.space.searched:
         return 1
-    if (config.search.engine, config.search.sampler) != ("optuna", "grid"):
-        return math.inf
-    (entry,) = [entry for entry in config.family_configs if entry.label == family]
-    return Grid(with_ranges(space, entry.space, family)).size
+    size = _grid(workspace, study)
+    return total if size is None else min(total, size)
+
+
+def _grid(workspace: Workspace, study: Study) -> int | None:
+    """Return the size of the family's grid; ``None`` where no grid is searched."""
+    config = workspace.experiment.config
+    if study.space is None or (config.search.engine, config.search.sampler) != ("optuna", "grid"):
+        return None
+    (entry,) = [entry for entry in config.family_configs if entry.label == study.family]
+    return Grid(with_ranges(study.space, entry.space, study.family)).size
 
 
 def _promotes(workspace: Workspace, study: Study) -> bool:

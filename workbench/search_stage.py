@@ -24,6 +24,7 @@ from workbench.search_budget import Budget, planned
 from workbench.seeds import derive_seed
 from workbench.store.ledger import Study
 from workbench.types import Description, Direction, FamilyRef, Job, Screen, Space, Values
+from workbench.wording import counted
 from workbench.workspace import Workspace
 
 OBJECTIVES: dict[str, Direction] = {"fit_s": "minimize", "predict_s": "minimize", "weights": "minimize"}
@@ -63,6 +64,10 @@ class Search:
             halve_on_oom=halve,
         ).run()
         self.executor.close()
+        for lane in self.lanes:
+            if lane.dry:
+                known = counted(lane.done, "trial")
+                observer.notice(f"{lane.name}: after {known} nothing is left to suggest; another sampler may go on")
         untried = [lane.name for lane in self.lanes if not lane.failing and lane.done == 0]
         if untried:
             observer.notice(f"no trial of {', '.join(untried)} has ended: there was no time")

@@ -185,6 +185,8 @@ def _delivered(workspace: Workspace) -> SweepResult | None:
     folder = sweep_folder(workspace.experiment, number)
     if key != Delivery(workspace, folder).key() or (result := _readable_result(folder)) is None:
         return None
+    if result.paths.folder != folder:
+        return None  # the experiment was moved or copied: what it names is elsewhere
     paths = (result.paths.leaderboard, result.paths.submission, result.paths.model)
     return result if all(path is None or path.exists() for path in paths) else None
 

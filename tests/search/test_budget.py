@@ -1,7 +1,5 @@
 """How much each family may have: totals, hours, and whether anything is left; what a configuration asks in vain."""
 
-import math
-
 import pytest
 
 from workbench.config.models import FamilyConfig, PrunerConfig, SearchConfig, WarmStartConfig
@@ -126,6 +124,10 @@ def test_a_warm_start_ranks_each_study_by_its_own_metric(bench):
 
 def test_a_grid_has_an_end(experiment):
     three = Space(parameters=(Parameter(name="n", kind="choice", default=1, choices=(1, 2, 3)),))
-    for sampler, most in (("grid", 3), ("tpe", math.inf)):
+    for sampler, most, reasons in (("grid", 3, ["lightgbm: its grid of 3 is used up"]), ("tpe", 4, [])):
         with open_workspace(experiment(sampler=sampler)) as workspace:
-            assert _most(workspace, "lightgbm", three) == most
+            workspace.ledger.set_space(workspace.studies[0].id, three)
+        with open_workspace(experiment(sampler=sampler)) as workspace:
+            assert _most(workspace, workspace.studies[0], 4) == most
+            said = closed(workspace, resolve_budget(workspace, None, 0, None))
+            assert [text.partition(";")[0] for text in said] == reasons

@@ -122,7 +122,9 @@ class Stingy(RandomEngine):
 
 
 def test_an_engine_without_suggestions_ends_the_search_and_leaves_no_trial(bench):
-    trials = bench.search(bench.lane(total=9, engine=Stingy), executor=LocalExecutor, workers=2)
+    lane = bench.lane(total=9, engine=Stingy)
+    trials = bench.search(lane, executor=LocalExecutor, workers=2)
+    assert lane.dry
     assert [(t.number, t.state) for t in trials] == [(n, "complete") for n in range(4)]
     assert bench.ledger.counts(bench.lane().study.id) == {"complete": 4}
 

@@ -211,3 +211,11 @@ def told(judge, number):
 def test_keep_is_a_number_of_trials(keep):
     with pytest.raises(ConfigError, match="keep: expected a number"):
         pruner("wilcoxon", keep=keep)
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_resource": 0}, {"max_resource": -5}, {"min_resource": 0}, {"min_resource": 50, "max_resource": 5}]
+)
+def test_options_that_optuna_looks_at_too_late_are_refused_at_once(options):
+    with pytest.raises(ConfigError, match=r"search\.pruner: hyperband: "):
+        pruner("hyperband", **options)

@@ -179,6 +179,12 @@ class ScreenConfig(Config):
         description="So many of the best are evaluated whole: when all are screened, or half of the time is over.",
     )
 
+    @model_validator(mode="after")
+    def _distinct_splits(self) -> ScreenConfig:
+        if len(set(self.splits)) < len(self.splits):
+            raise ValueError(f"splits are {list(self.splits)}: each is evaluated once")
+        return self
+
 
 class PrunerConfig(BaseModel):
     """A pruner with options of its own, under the names that Optuna's pruner has for them."""

@@ -114,6 +114,7 @@ class Driver:
             with contextlib.suppress(LeaseLost):
                 self._patience.write(lambda: self.ledger.withdraw(claim))
             self._nothing_left(lane)
+            lane.dry = lane.exhausted
             return False
         running.suggestion = suggestion
         self._begin(running, seconds)

@@ -62,6 +62,8 @@ class Lane:
     """A trial that takes longer has hung; ``None`` judges by those before."""
     claimed: int = 0
     exhausted: bool = False
+    dry: bool = False
+    """Its engine has nothing more to suggest."""
     waiting: bool = False
     """Its engine has nothing to try until a trial has ended."""
     failed_in_a_row: int = 0

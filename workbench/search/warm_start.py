@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from workbench.config.models import WarmStartConfig
 from workbench.errors import nearest
 from workbench.search.spaces import checked_values, fitted
-from workbench.store.ledger import Ledger, Study, Trial
+from workbench.store.ledger import ENDED, Ledger, Study, Trial
 from workbench.types import Direction, Scalar, Space, Values, as_loss
+from workbench.wording import counted
 
 INHERITED = 3
 """So many of the best of a study's forerunner are tried first."""
@@ -24,13 +25,13 @@ class Change:
     """What has changed, such as ``code`` or ``training data``."""
     forerunner: Study
     trials: int
-    """Complete ones of the forerunner."""
+    """Those of the forerunner that have ended."""
 
     def __str__(self) -> str:
         """Return the one line that says so."""
         what = ", ".join(self.parts) or "its format"
         has = "has" if len(self.parts) < 2 else "have"
-        return f"{self.family}: {what} {has} changed since its last {self.trials} trials; a new study begins"
+        return f"{self.family}: {what} {has} changed since its last {counted(self.trials, 'trial')}; a new study begins"
 
 
 def find_change(ledger: Ledger, experiment: str, study: Study) -> Change | None:
@@ -39,10 +40,10 @@ def find_change(ledger: Ledger, experiment: str, study: Study) -> Change | None:
         return None
     for other in ledger.studies(experiment, study.family):
         seed = study.ground.get("seed")
-        complete = 0 if other.id == study.id else ledger.counts(other.id).get("complete", 0)
-        if complete and other.ground.get("seed", seed) == seed:
+        counts = {} if other.id == study.id else ledger.counts(other.id)
+        if counts.get("complete") and other.ground.get("seed", seed) == seed:
             parts = tuple(name for name, value in study.ground.items() if other.ground.get(name) != value)
-            return Change(study.family, parts, other, complete)
+            return Change(study.family, parts, other, sum(counts.get(state, 0) for state in ENDED))
     return None
 
 
@@ -93,7 +94,7 @@ def _known(ledger: Ledger, study: Study, direction: Direction, entry: WarmStartC
 def _nothing(ledger: Ledger, family: str, entry: WarmStartConfig) -> str:
     name, known = entry.experiment, ledger.experiments()
     if name is not None and name not in known:
-        listed = ", ".join(known) or "none"
+        listed = ", ".join(known) or "none yet"
         return f"search.warm_start: the ledger has no experiment '{name}'; it has {listed}.{nearest(name, known)}"
     where = " ".join([*([f"of '{name}'"] if name else []), *([f"in sweep {entry.sweep}"] if entry.sweep else [])])
     return f"search.warm_start: {family} has no complete trial {where}"
