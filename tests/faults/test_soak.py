@@ -24,7 +24,7 @@ WORKER_SECONDS, DRIVER_SECONDS = 2.0, 30.0
 def test_two_hundred_trials_while_workers_and_drivers_are_killed(patient):
     generator = random.Random(0)
     uri = f"sqlite:///{patient.folder / 'mlflow.db'}"
-    options = {"trials": TRIALS, "workers": 3, "lanes": {"stub": {"sleep": 0.05}}, "uri": uri}
+    options = {"trials": TRIALS, "workers": 3, "lanes": {"stub": {"sleep": 0.1}}, "uri": uri}
     killed = {"workers": 0, "drivers": 0}
     driver, began = patient.run(**options), time.monotonic()
     seen = set()
