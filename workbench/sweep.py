@@ -21,7 +21,7 @@ from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
-from workbench.search_budget import closed, has_work, resolve_budget
+from workbench.search_budget import Budget, closed, has_work, resolve_budget
 from workbench.search_stage import find_changes, open_search
 from workbench.store.backup import back_up
 from workbench.store.database import shown_url
@@ -88,23 +88,28 @@ def run(
             _refuse_changes(workspace)
         limit = experiment.config.search.time if seconds is None else seconds
         budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
-        working = has_work(workspace, budget)
-        reasons = [] if working else closed(workspace, budget)
-        for reason in reasons:
-            observer.notice(reason)
-        if not working and (finished := _delivered(workspace)) is not None:
-            ended = "all else is done" if reasons else "every trial is done"
-            observer.notice(f"{ended} and delivered; add some with --more N")
-            if not _catch_up(workspace):
-                observer.notice("MLflow lacks something still; the next run tries again")
-            uri = tracking_uri(experiment.config.tracking, experiment.store)
-            return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
-        if not working:
-            with open_sweep(workspace, began) as sweep:
-                return sweep.deliver(observer)
+        if not has_work(workspace, budget):
+            return _without_search(workspace, budget, began, observer)
         with open_search(workspace, budget, observer, runner) as search, open_sweep(workspace, began) as sweep:
             search.run(sweep.number)
             return sweep.deliver(observer)
+
+
+def _without_search(workspace: Workspace, budget: Budget, began: float, observer: Observer) -> SweepResult:
+    """Return what was delivered last, or deliver what is stored, and say why nothing is searched."""
+    reasons = closed(workspace, budget)
+    for reason in reasons:
+        observer.notice(reason)
+    finished = _delivered(workspace)
+    if finished is None:
+        with open_sweep(workspace, began) as sweep:
+            return sweep.deliver(observer)
+    ended = "all else is done" if reasons else "every trial is done"
+    observer.notice(f"{ended} and delivered; add some with --more N")
+    if not _catch_up(workspace):
+        observer.notice("MLflow lacks something still; the next run tries again")
+    uri = tracking_uri(workspace.experiment.config.tracking, workspace.experiment.store)
+    return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
 
 
 def submit(experiment: Experiment, observer: Observer | None = None) -> SweepResult:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import optuna
 
 from workbench.search.curve_pruning import CurveStudy
-from workbench.search.optuna_pruners import checked_keep, optuna_pruner, remembers
+from workbench.search.optuna_pruners import checked_keep, optuna_pruner, remembers, try_pruner
 from workbench.search.pruning import KEEP, Ended, PrunerOptions
 from workbench.search.split_pruning import Comparison, paired_t_test, wilcoxon_test
 from workbench.types import Direction, as_loss, better
@@ -66,11 +66,11 @@ class FoldPruner:
         own = dict(options.options)
         self._keep = checked_keep(own.pop("keep", KEEP))
         self._options = replace(options, options=own)
-        pruner = optuna_pruner(options.name, own)
+        try_pruner(options.name, own)
         self._judges_curves = options.name != "wilcoxon"
         self._compare: Comparison | None = paired_t_test(options.direction)
         if options.name == "wilcoxon":
-            self._compare = wilcoxon_test(options.direction, pruner)
+            self._compare = wilcoxon_test(options.direction, optuna_pruner(options.name, own))
         elif options.name == "threshold":
             self._compare = None
         self._studies: dict[int, CurveStudy] = {}

@@ -172,8 +172,7 @@ class Lane:
         curve, suggestion = _curve(trial, reports), Suggestion(trial.values, trial.epochs, trial.told)
         ended = Ended(trial.state, trial.result, trial.failure)
         if trial.origin == "search":
-            points = [(report.split, report.epoch, report.value) for report in curve]
-            self.pruner_of(trial.stage).restore(turn, points, ended.pruning)
+            self.pruner_of(trial.stage).restore(turn, _points(curve), ended.pruning)
             self.claimed += trial.id not in self._screened
             self._count(ended, trial.stage, trial.seconds)
         self._learn(turn, suggestion, trial.stage, ended, curve)
@@ -183,8 +182,7 @@ class Lane:
         self._screened.add(trial.id)
         self.claimed += 1
         ended, curve = Ended("screened", result), _curve(trial, reports) if trial.state == "screened" else ()
-        points = [(report.split, report.epoch, report.value) for report in curve]
-        self.screening_pruner.restore(turn, points, ended.pruning)
+        self.screening_pruner.restore(turn, _points(curve), ended.pruning)
         before = self.failed_in_a_row
         self._count(ended, "screen", trial.seconds if trial.state == "screened" else None)
         if trial.state != "screened":
@@ -345,6 +343,10 @@ class Lane:
 
 def _curve(trial: Trial, reports: Reports) -> Sequence[Report]:
     return () if trial.attempt is None else reports(trial.attempt)
+
+
+def _points(curve: Sequence[Report]) -> list[tuple[int, int, float]]:
+    return [(report.split, report.epoch, report.value) for report in curve]
 
 
 def _objective(result: TrialResult, name: str) -> float:

@@ -47,23 +47,29 @@ def optuna_pruner(name: str, options: Mapping[str, Any]) -> BasePruner:
             # Some have been "experimental" for years.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             made = PRUNERS[name](**told, **given)
-        _try(made)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise ConfigError(f"search.pruner: {name}: {error} (options: {dict(options)})") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"search.pruner: {name}: {error}") from error
     low, high = given.get("min_resource"), given.get("max_resource")
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise ConfigError(f"search.pruner: {name}: min_resource {low} is above max_resource {high}")
     return made
 
 
-def _try(pruner: BasePruner) -> None:
-    """Judge two trials of a study of its own: some options are looked at only then."""
-    study = optuna.create_study(pruner=pruner)
-    for value in (1.0, 2.0):
-        trial = study.ask()
-        trial.report(value, 1)
-        trial.should_prune()
-        study.tell(trial, value)
+def try_pruner(name: str, options: Mapping[str, Any]) -> None:
+    """Judge two trials of a study of its own, once before a search: some options are looked at only then.
+
+    Raises:
+        ConfigError: an option has no valid value.
+    """
+    study = optuna.create_study(pruner=optuna_pruner(name, options))
+    try:
+        for value in (1.0, 2.0):
+            trial = study.ask()
+            trial.report(value, 1)
+            trial.should_prune()
+            study.tell(trial, value)
+    except (ValueError, ArithmeticError) as error:
+        raise ConfigError(f"search.pruner: {name}: {error} (options: {dict(options)})") from error
 
 
 def checked_keep(keep: Any) -> int:
