@@ -20,6 +20,8 @@ Direction = Literal["minimize", "maximize"]
 Needs = Literal["values", "probabilities", "labels"]
 Backend = Literal["jax", "tensorflow"]
 Stopping = Literal["fold", "inner"]
+Fuse = Literal["auto", "map", "vmap", "shard", "off"]
+DtypePolicy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Scalar = bool | int | float | str
 Origin = Literal["search", "try"]
 Verdict = Literal["better", "worse", "noise"]
@@ -232,6 +234,19 @@ class TrainingSettings(Value):
     stopping: Stopping = "fold"
     threads: int = 0
     """Threads of one training; 0 means all that the worker has. Not part of the fit key."""
+    dtype_policy: DtypePolicy = "float32"
+    """Keras' global one, under which factories build."""
+    jit_compile: bool | None = None
+    """Whether XLA compiles on TensorFlow; ``None`` leaves it to the factory. JAX always compiles."""
+    fuse: Fuse = "auto"
+    """How all splits of a Keras model train as one program on JAX. Not part of the fit key."""
+    deterministic: bool = False
+    """Use operations alone that give the same bits each time. Not part of the fit key."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What an equal result follows from, as JSON types."""
+        return self.model_dump(mode="json", exclude={"threads", "fuse", "deterministic"})
 
 
 class Screen(Value):
@@ -312,6 +327,12 @@ class TrialResult(Value):
     """Below 1 where memory was short; the ``fit_key`` is its own then."""
     gpu_peak_mb: float = 0.0
     """Most memory held on the worker's GPU, in MB of 10^6 bytes; 0 without one."""
+    setup_s: float = 0.0
+    """From the job's arrival in the worker to the first step of training: building, tracing, compiling."""
+    fused: str = ""
+    """How all splits of a Keras model trained as one program: ``map``, ``vmap`` or ``shard``; empty if they did not."""
+    unfused: str = ""
+    """Why the splits of a Keras model trained one after another; empty if they did not."""
 
 
 class Failure(Value):

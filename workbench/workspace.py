@@ -93,6 +93,8 @@ class Workspace:
             workers=None if training.workers == "auto" else training.workers,
             workers_per_gpu=training.workers_per_gpu,
             worker_memory=training.worker_memory,
+            programs=self.experiment.store / "programs",
+            deterministic=training.deterministic,
         )
 
     def candidates(self, per_family: int) -> list[Candidate]:

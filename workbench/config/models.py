@@ -10,7 +10,18 @@ from pydantic_core import PydanticCustomError
 
 from workbench.durations import parse_duration
 from workbench.errors import ConfigError
-from workbench.types import BASE_FAMILY, Backend, ColumnKind, Direction, Needs, Scalar, Stopping, Task
+from workbench.types import (
+    BASE_FAMILY,
+    Backend,
+    ColumnKind,
+    Direction,
+    DtypePolicy,
+    Fuse,
+    Needs,
+    Scalar,
+    Stopping,
+    Task,
+)
 
 
 def _not_boolean(value: object) -> object:
@@ -278,6 +289,18 @@ class TrainingConfig(Config):
     )
     checkpoint: Duration | None = Field(
         60.0, description="Time between checkpoints within a split; null writes none, and begins a trial anew."
+    )
+    fuse: Fuse = Field(
+        "auto",
+        description="How all splits of a Keras model train as one program on JAX; auto: vmap on a GPU, on a CPU what a "
+        "short measurement finds; off: one after another.",
+    )
+    dtype_policy: DtypePolicy = Field("float32", description="Keras' dtype policy: mixed ones compute in 16 bits.")
+    jit_compile: bool | None = Field(
+        None, description="Compile by XLA on TensorFlow; null leaves it to the factory. JAX always compiles."
+    )
+    deterministic: bool = Field(
+        False, description="Only operations that give the same bits each time, slower on a GPU; nothing is measured."
     )
     halve_batch_on_oom: bool = Field(
         False, description="Try a Keras model that ran out of memory once more, at half the batch size."

@@ -47,6 +47,10 @@ class ExecutorOptions(Value):
     workers_per_gpu: int = 1
     worker_memory: int | None = None
     """MB of 10^6 bytes that a worker may hold; ``None`` is its share of nine tenths of the machine's."""
+    programs: Path | None = None
+    """Folder of compiled programs that all workers of a kind of machine share; ``None`` keeps none."""
+    deterministic: bool = False
+    """Have backends use operations alone that give the same bits each time."""
     grace_s: float = 10.0
     """How long a job that was told to stop may take until its worker is ended."""
 

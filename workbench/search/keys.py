@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.types import FamilyRef, MetricRef, TrainingSettings, Value, Values, fingerprint
 
-FORMAT = 5
+FORMAT = 6
 """Of what training computes and the vault keeps; raised when an equal configuration would give another result."""
 
 
@@ -23,7 +23,7 @@ class Ground(Value):
             "training data": self.data_key,
             "folds": self.plan_key,
             "metric": self.metric.model_dump(mode="json", exclude={"root"}),
-            "training settings": self.settings.model_dump(mode="json", exclude={"threads"}),
+            "training settings": self.settings.identity,
             "seed": self.seed,
             "code": family.code,
             "preparation": family.preparation,
