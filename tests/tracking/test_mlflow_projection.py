@@ -114,13 +114,12 @@ def test_a_screening_never_mixes_with_whole_trials(ledger: Ledger, uri: str, sto
     pruned, promoted, screened = (found[name] for name in ("lightgbm#0001", "mlp#0003", "mlp#0004"))
     assert screened.data.metrics == {"screen_score": 0.92, "screen_fit_s": 0.2}
     assert screened.data.tags["wb.stage"] == "screen"
-    assert {name: promoted.data.metrics[name] for name in ("score", "screen_score", "fit_s", "gpu_peak_mb")} == {
-        "score": 0.81,
-        "screen_score": 0.92,
-        "fit_s": 1.5,
-        "gpu_peak_mb": 900.0,
+    assert {name: value for name, value in promoted.data.metrics.items() if "/" not in name} == {
+        **{"score": 0.81, "score_se": 0.01, "fit_s": 1.5, "setup_s": 0.4, "predict_s": 0.1, "peak_mb": 100.0},
+        **{"gpu_peak_mb": 900.0, "best_epoch": 20.0, "screen_score": 0.92, "screen_fit_s": 0.2},
     }
-    assert (promoted.data.tags["wb.stage"], promoted.data.tags["wb.batch_scale"]) == ("promoted", "0.5")
+    tags = {name: promoted.data.tags.get(name) for name in ("wb.stage", "wb.batch_scale", "wb.fused", "wb.unfused")}
+    assert tags == {"wb.stage": "promoted", "wb.batch_scale": "0.5", "wb.fused": "map", "wb.unfused": None}
     assert [max(steps(uri, promoted, f"{curve}/val_log_loss/s0")) for curve in ("screen", "curve")] == [30, 40]
     assert found["0001 by hand 2026-11-20"].data.metrics["score"] == 0.81
     assert {name: pruned.data.tags[name] for name in ("wb.epochs", "wb.device", "wb.message")} == {

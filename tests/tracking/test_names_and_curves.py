@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tracking import story
 from workbench.config.models import TrackingConfig
 from workbench.store.event_log import Report
 from workbench.tracking.curves import POINTS, curves, thin
 from workbench.tracking.naming import flat, metric_name, param_names
 from workbench.tracking.provenance import provenance
+from workbench.tracking.trial_data import finished_tags
 from workbench.tracking.uri import tracking_uri
 
 
@@ -94,3 +96,9 @@ def test_provenance_knows_the_commit_and_what_was_changed_since(tmp_path: Path) 
 def test_provenance_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git_commit" not in provenance(tmp_path)
+
+
+def test_why_splits_trained_one_after_the_other_is_a_tag() -> None:
+    slow = story.trial_finished(1, 1, None, result=story.result(0.8, unfused="train_step branches on values"))
+    assert finished_tags(slow)["wb.unfused"] == "train_step branches on values"
+    assert not {"wb.fused", "wb.unfused"} & set(finished_tags(story.trial_finished(1, 1, 0.8)))  # no Keras model

@@ -66,7 +66,12 @@ def _result_tags(result: TrialResult) -> dict[str, str]:
         tags["wb.truncated"] = "true"
     if result.batch_scale < 1.0:
         tags["wb.batch_scale"] = f"{result.batch_scale:g}"
-    return tags
+    return tags if result.screened else tags | _fusion(result)
+
+
+def _fusion(result: TrialResult) -> dict[str, str]:
+    """Return how the splits trained together, or why they did not; not of a screening, whose promotion may differ."""
+    return {f"wb.{name}": said for name in ("fused", "unfused") if (said := getattr(result, name))}
 
 
 def _screening(result: TrialResult) -> dict[str, float]:
@@ -76,7 +81,7 @@ def _screening(result: TrialResult) -> dict[str, float]:
 
 def _whole(result: TrialResult) -> dict[str, float]:
     found = _numbers(result, "score", "score_se", "fit_s", "predict_s", "peak_mb")
-    found |= {name: value for name, value in _numbers(result, "gpu_peak_mb", "weights").items() if value}
+    found |= {name: value for name, value in _numbers(result, "setup_s", "gpu_peak_mb", "weights").items() if value}
     if result.best_epochs:
         found["best_epoch"] = math.fsum(result.best_epochs) / len(result.best_epochs)
     return found
