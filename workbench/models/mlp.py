@@ -10,34 +10,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.models.family import Family
+from workbench.models.rates import rates
 from workbench.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from workbench.models.hyperparameters import HyperParameters
     from workbench.models.problem import Problem
 
-FAMILY = Family(build="workbench.models.mlp:build", preparation="scaled", version=1, neural=True)
+FAMILY = Family(build="workbench.models.mlp:build", preparation="scaled", version=2, neural=True)
 
 MANY_ROWS = 5000
 """From here on frequencies can be learned; with less they are noise that is fitted."""
 
 
+@rates(lr="learning_rate", weight_decay="weight_decay", dropout="rate")
 def build(hp: HyperParameters, problem: Problem) -> Recipe:
     """Return a compiled model and how it is trained.
 
     The ranges follow Gorishniy et al. (2021, "Revisiting deep learning models for tabular data") and TabM's appendix.
     """
-    import keras
-
     from workbench.models.layers import MembersModel
+    from workbench.models.optimizers import AdamW
 
     hidden = _hidden(hp, problem, _features(hp, problem))
     model = MembersModel(problem.inputs, _outputs(problem, hidden))
     rate = hp.Float("lr", 3e-4, 2e-2, sampling="log", default=3e-3)
     decay = hp.Float("weight_decay", 1e-4, 1.0, sampling="log", default=1e-2)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss
-    )
+    model.compile(optimizer=AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss)
     batch = hp.Choice("batch_size", [32, 64, 128, 256, 512], default=_batch(problem.rows))
     return Recipe(model=model, batch_size=batch, epochs=40, patience=_by_rows(problem, 12, 8), schedule="cosine")
 
@@ -66,6 +65,7 @@ def _hidden(hp: HyperParameters, problem: Problem, x: Any) -> Any:
     """Return ``(rows, members, width)``."""
     import keras
 
+    from workbench.models.dropout import Dropout
     from workbench.models.layers import MembersDense
 
     members = hp.Choice("members", [1, 4, 8, 16], default=_by_rows(problem, 8, 4))
@@ -75,11 +75,11 @@ def _hidden(hp: HyperParameters, problem: Problem, x: Any) -> Any:
     norm = hp.Choice("norm", ["none", "layer"], default="none")
     x = keras.layers.Reshape((1, x.shape[-1]))(x)
     x = MembersDense(members, width, first=True)(x)
-    x = keras.layers.Dropout(dropout)(keras.layers.Activation(activation)(x))
+    x = Dropout(dropout)(keras.layers.Activation(activation)(x))
     for _ in range(hp.Int("depth", 1, 5, default=3) - 1):
         inner = keras.layers.LayerNormalization()(x) if norm == "layer" else x
         inner = keras.layers.Activation(activation)(MembersDense(members, width)(inner))
-        x = keras.layers.Add()([x, keras.layers.Dropout(dropout)(inner)])
+        x = keras.layers.Add()([x, Dropout(dropout)(inner)])
     return x
 
 

@@ -14,30 +14,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.models.family import Family
+from workbench.models.rates import rates
 from workbench.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from workbench.models.hyperparameters import HyperParameters
     from workbench.models.problem import Problem
 
-FAMILY = Family(build="workbench.models.wide_and_deep:build", preparation="scaled", version=1, neural=True)
+FAMILY = Family(build="workbench.models.wide_and_deep:build", preparation="scaled", version=2, neural=True)
 
 MOST_CROSSED = 20_000
 """Pairs of categories, of all pairs of columns together: the columns with the fewest categories are crossed first."""
 
 
+@rates(lr="learning_rate", weight_decay="weight_decay", dropout="rate")
 def build(hp: HyperParameters, problem: Problem) -> Recipe:
     """Return a compiled model and how it is trained."""
     import keras
+
+    from workbench.models.optimizers import AdamW
 
     logits = keras.layers.Add()([*_wide(hp, problem), _deep(hp, problem)])
     outputs = keras.layers.Activation(problem.activation, dtype="float32", name="prediction")(logits)
     model = keras.Model(problem.inputs, outputs)
     rate = hp.Float("lr", 3e-4, 2e-2, sampling="log", default=2e-3)
     decay = hp.Float("weight_decay", 1e-5, 1.0, sampling="log", default=1e-2)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss
-    )
+    model.compile(optimizer=AdamW(learning_rate=rate, weight_decay=decay, clipnorm=1.0), loss=problem.loss)
     batch = hp.Choice("batch_size", [32, 64, 128, 256, 512], default=_batch(problem.rows))
     return Recipe(model=model, batch_size=batch, epochs=40, patience=8, schedule="cosine")
 
@@ -81,11 +83,13 @@ def _weights(codes: Any, sizes: tuple[int, ...], outputs: int) -> Any:
 def _deep(hp: HyperParameters, problem: Problem) -> Any:
     import keras
 
+    from workbench.models.dropout import Dropout
+
     x = problem.encode(hp)
     width = hp.Int("width", 32, 512, sampling="log", default=128)
     dropout = hp.Float("dropout", 0.0, 0.5, default=0.1)
     for _ in range(hp.Int("depth", 1, 4, default=2)):
-        x = keras.layers.Dropout(dropout)(keras.layers.Dense(width, "relu")(x))
+        x = Dropout(dropout)(keras.layers.Dense(width, "relu")(x))
     return keras.layers.Dense(problem.outputs, name="logits")(x)
 
 

@@ -1,0 +1,45 @@
+"""Which hyperparameters of a factory are rates: numbers that its model holds in variables and nowhere else.
+
+Two configurations that differ in their rates alone have the same traced and compiled program, so that a worker that has
+built one of them trains the other by setting variables: no build, no trace, no compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+Factory = TypeVar("Factory", bound=Callable[..., Any])
+
+_ATTRIBUTE = "__workbench_rates__"
+
+
+def rates(**variables: str) -> Callable[[Factory], Factory]:
+    """Mark a factory's rates: ``@rates(lr="learning_rate", dropout="rate")``.
+
+    Each keyword is a hyperparameter, its value the ``name`` of the Keras variables that hold it: every variable of that
+    name, be it the model's or the optimizer's, has the hyperparameter's value when the model is built. Nothing else may
+    depend on the hyperparameter: no layer that is left out at a rate of 0, no other hyperparameter's range, no option
+    of the `Recipe`, no initial weight. Learning rates are variables of every Keras optimizer (``learning_rate``);
+    `workbench.models.dropout.Dropout` (``rate``) and `workbench.models.optimizers.AdamW` (``weight_decay``) hold theirs
+    in variables too, which Keras' own do not.
+
+    Raises:
+        TypeError: two hyperparameters are said to be the same variables, which cannot be.
+    """
+    twice = sorted({name for name in variables.values() if list(variables.values()).count(name) > 1})
+    if twice:
+        raise TypeError(f"@rates: expected variables of their own for each hyperparameter, got '{twice[0]}' twice")
+
+    def mark(factory: Factory) -> Factory:
+        setattr(factory, _ATTRIBUTE, MappingProxyType(dict(variables)))
+        return factory
+
+    return mark
+
+
+def rates_of(factory: Callable[..., Any]) -> Mapping[str, str]:
+    """Return a factory's rates, hyperparameter → name of its variables; empty for one that is not marked."""
+    found: Mapping[str, str] = getattr(factory, _ATTRIBUTE, MappingProxyType({}))
+    return found
