@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from workbench.models.hyperparameters import HyperParameters
 
+HEAD = "prediction"
+"""The name of the output layer, by which the prediction is known among several outputs."""
 COSTLY = 5_000_000
 """Rows x columns x outputs from which on the defaults of boosted trees take fewer, larger steps on fewer columns."""
 
@@ -140,7 +142,7 @@ class Problem:
         """Return the output tensor ``(rows, outputs)`` above ``x`` of shape ``(rows, features)``."""
         import keras
 
-        return keras.layers.Dense(self.outputs, activation=self.activation, dtype="float32", name="prediction")(x)
+        return keras.layers.Dense(self.outputs, activation=self.activation, dtype="float32", name=HEAD)(x)
 
     def model(self, x: Any, *, optimizer: keras.optimizers.Optimizer | str = "adam") -> keras.Model:
         """Return the compiled model from `inputs` to the `head` above ``x``."""

@@ -6,7 +6,6 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,20 +73,22 @@ class _Trial:
             self._try_estimator(built, self._split)
 
     def _check_keras(self, built: Built, split: Split, *, run: bool) -> None:
-        from workbench.training.keras_feed import broadcasts, feed, targets
+        from workbench.training.keras_feed import feed
         from workbench.training.keras_program import make_program, predict_feed
         from workbench.training.keras_state import parameters, prepare, state_of
+        from workbench.training.keras_targets import broadcast, output_spec, primary, targets
 
         problem, rows = self._material.problem, split.train[:SAMPLE]
         x = feed(built.model, split.prepared.table.take(rows))
         y = targets(split.target.forward(split.y[rows]), problem, built.model)
         prepare(built.model, (x, y))
-        shape = _predicted_shape(built.model, x)
-        _check_width(shape, problem.outputs, problem.task)
-        if shape and broadcasts(built.model, shape[-1] or 0, y):
+        # By shapes only, as a model may have another output in training.
+        outputs = output_spec(built.model, x)
+        _check_width(tuple(primary(built.model, outputs).shape), problem.outputs, problem.task)
+        if width := broadcast(built.model, outputs, y):
             raise TrialFailed(
                 "shape",
-                f"the model has {shape[-1]} outputs, and its loss compares each of them with the one target; end it "
+                f"the model has {width} outputs, and its loss compares each of them with the one target; end it "
                 "with problem.head(x), or compile it with the loss 'sparse_categorical_crossentropy'",
             )
         if run:
@@ -140,16 +141,6 @@ def _store_and_load(model: FoldModel, family: FamilyRef, problem: Problem) -> No
             f"{family.factory}: the fitted estimator cannot be stored and loaded again: {error}; a bundle holds no "
             "pickle, so functions and classes must be named ones of a module"
         ) from error
-
-
-def _predicted_shape(model: Any, x: Any) -> tuple[int | None, ...]:
-    """Return the shape of what the model predicts, by shapes only: ``output_shape`` may be that of its training."""
-    import keras
-    from keras.src.backend import compute_output_spec
-
-    inputs = keras.tree.map_structure(lambda array: keras.KerasTensor((None, *array.shape[1:]), array.dtype.name), x)
-    output = compute_output_spec(lambda tensors: model(tensors, training=False), inputs)
-    return tuple(getattr(output, "shape", None) or ())
 
 
 def _check_width(shape: tuple[int | None, ...], outputs: int, task: str) -> None:

@@ -10,18 +10,12 @@ from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.errors import FactoryError
-from workbench.models.problem import Problem
+from workbench.training.keras_targets import primary, targets
+
+__all__ = ["Feed", "count", "feed", "primary", "take", "targets"]
 
 Feed = Any
 """A tree of arrays, each with the rows as its first axis."""
-
-_CATEGORICAL = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
-_ELEMENTWISE = frozenset(
-    {"binarycrossentropy", "bce", "binaryfocalcrossentropy", "meansquarederror", "mse", "meanabsoluteerror", "mae"}
-    | {"huber", "logcosh", "poisson", "kldivergence", "kld", "kullbackleiblerdivergence", "cosinesimilarity"}
-    | {"dice", "tversky"}
-)
-"""Losses that compare each output with a target of its own: codes of classes would be broadcast, and train nonsense."""
 
 
 def feed(model: Any, prepared: Prepared) -> Feed:
@@ -65,31 +59,6 @@ def _shaped(matrix: NDArray[Any], shape: tuple[int | None, ...]) -> NDArray[Any]
             f"({columns},). Columns that are constant are left out unless data.columns says that they are numeric"
         )
     return matrix.reshape(rows, *(columns // numbers if size is None else size for size in shape))
-
-
-def targets(y: NDArray[Any], problem: Problem, model: Any = None) -> NDArray[Any]:
-    """Return the targets as the losses of Keras take them.
-
-    They are ``(rows, 1)``, int32 codes for multiclass tasks, else float32; and float32 indicators ``(rows, classes)``
-    where the model's loss compares class by class, as ``categorical_crossentropy`` does.
-    """
-    by_class = {"regression": frozenset[str](), "binary": _CATEGORICAL, "multiclass": _CATEGORICAL | _ELEMENTWISE}
-    if _loss_name(model) in by_class[problem.task]:
-        return np.eye(len(problem.classes), dtype=np.float32)[np.asarray(y, dtype=np.intp)]
-    return np.asarray(y, dtype=np.int32 if problem.task == "multiclass" else np.float32)[:, None]
-
-
-def broadcasts(model: Any, outputs: int, target: NDArray[Any]) -> bool:
-    """Say whether a loss that compares output by output has one target for several: Keras repeats it for each."""
-    return outputs > target.shape[1] and _loss_name(model) in _ELEMENTWISE
-
-
-def _loss_name(model: Any) -> str:
-    loss = getattr(model, "loss", None)
-    while isinstance(loss, (list, tuple, dict)) and len(loss) == 1:
-        loss = next(iter(loss.values() if isinstance(loss, dict) else loss))
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    return str(name).replace("_", "").lower()
 
 
 def take(rows: Feed, index: Any) -> Feed:
