@@ -1,4 +1,4 @@
-"""A factory's own training: the ``fit(hp, model, *args, **kwargs)`` of a KerasTuner ``HyperModel``."""
+"""Training of the user's own: the ``fit(hp, model, *args, **kwargs)`` of a KerasTuner ``HyperModel``, or a model's."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def own_fit(factory: Any) -> OwnFit | None:
     return None if str(getattr(method, "__module__", "")).startswith("keras_tuner.") else found
 
 
+def overrides_fit(model: Any) -> bool:
+    """Say whether a Keras model's class, or the model itself, has a ``fit`` that is not Keras' own."""
+    import keras
+
+    return getattr(model.fit, "__func__", model.fit) is not keras.Model.fit
+
+
+def model_fit(hp: HyperParameters, model: Any, x: Any, y: Any, **options: Any) -> None:  # noqa: ARG001 - an OwnFit
+    """Train a model by its own ``fit``: what a factory trains with that returns a model whose class overrides it."""
+    model.fit(x, y, **options)
+
+
 def call_fit(fit: OwnFit, hp: HyperParameters, model: Any, x: Any, y: Any, **given: Any) -> None:
     """Train a model as KerasTuner's ``search(x, y, **given)`` would.
 
@@ -35,10 +47,11 @@ def call_fit(fit: OwnFit, hp: HyperParameters, model: Any, x: Any, y: Any, **giv
         FactoryError: it raised; the message shows the user's lines. Or it has no place for the rows' weights.
         MemoryError: the host ran out of memory. A device's own error, which says RESOURCE_EXHAUSTED, passes too.
     """
-    options = _accepted(fit, given)
+    whose, asked = ("model", model.fit) if fit is model_fit else ("factory", fit)
+    options = _accepted(asked, given)
     if "sample_weight" in given and "sample_weight" not in options:
         raise FactoryError(
-            "the rows have weights, and the factory's fit takes no sample_weight: they would not count; let it take "
+            f"the rows have weights, and the {whose}'s fit takes no sample_weight: they would not count; let it take "
             "sample_weight, or **kwargs, and pass it on to model.fit"
         )
     try:

@@ -16,7 +16,7 @@ from workbench import registry
 from workbench.errors import ConfigError, FactoryError
 from workbench.models.factory import call_factory, made
 from workbench.models.hyperparameters import HyperParameters
-from workbench.models.own_fit import OwnFit, own_fit
+from workbench.models.own_fit import OwnFit, model_fit, overrides_fit, own_fit
 from workbench.models.problem import Problem
 from workbench.models.recipe import Recipe
 from workbench.types import Backend, FamilyRef, Space, Values
@@ -29,7 +29,7 @@ class Built:
     recipe: Recipe
     hp: HyperParameters
     own_fit: OwnFit | None = None
-    """How the factory trains the model itself, which may ask for more values; ``None`` leaves it to the workbench."""
+    """How the factory, or its model's class, trains the model itself; ``None`` leaves it to the workbench."""
 
     @property
     def values(self) -> Values:
@@ -94,6 +94,8 @@ def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -
             reseed()
             answer = call_factory(factory, hp.anew(), problem.fresh())
     recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
+    if fit is None and is_keras(recipe.model) and overrides_fit(recipe.model):
+        fit = model_fit
     if fit is not None and is_keras(recipe.model) and not recipe.model.compiled:
         recipe.model.compile()  # a loop of the user's own needs neither its optimizer nor a loss
     _check(recipe.model, family.factory)

@@ -1,4 +1,4 @@
-"""Keras models that their factory trains itself, as a KerasTuner ``HyperModel`` with a ``fit`` of its own does.
+"""Keras models that the user's code trains: a KerasTuner ``HyperModel`` or a model's class with a ``fit`` of its own.
 
 For each split a model with the initial state of a fresh build under the split's seed is given to the user's ``fit``,
 with a callback that predicts the watched rows after each epoch and keeps the best weights. It is one model for all
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import TrialFailed, TrialStopped
-from workbench.models.own_fit import call_fit
+from workbench.models.own_fit import call_fit, model_fit
 from workbench.models.problem import Problem
 from workbench.training.build import Built, Rebuild, seeded
 from workbench.training.fitted import FittedSplit
@@ -38,6 +38,7 @@ class OwnFitFitter:
         self._built, self._problem, self._rebuild = built, problem, rebuild
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience
+        self._batch = recipe.batch_size or settings.batch_size
         self._program: Program | None = None
         self._trained: Built | None = None
         self.weights = 0
@@ -49,7 +50,8 @@ class OwnFitFitter:
         before = _variables(trained.model)
         follower = _Follower(trained.model, program, split, watcher, self._problem, self._epochs)
         with seeded(split.seed):
-            train(trained, self._built, data.rows(split.train), data.rows(split.watch), self._epochs, follower)
+            rows, watched = data.rows(split.train), data.rows(split.watch)
+            train(trained, self._built, rows, watched, follower, epochs=self._epochs, batch=self._batch)
         follower.finish()
         self._trained = trained if _variables(trained.model) == before else None
         return FittedSplit(KerasFoldModel(self._built.model, program, follower.best), watcher.best_epoch, watcher.epoch)
@@ -86,30 +88,44 @@ class OwnData:
     """Rows as a user's ``fit`` gets them."""
 
     x: Any
-    y: NDArray[Any]
+    y: Any
     weight: NDArray[Any] | None
 
     def rows(self, index: NDArray[np.intp]) -> OwnData:
         """Return some of the rows."""
-        return OwnData(take(self.x, index), self.y[index], None if self.weight is None else self.weight[index])
+        return OwnData(take(self.x, index), take(self.y, index), None if self.weight is None else self.weight[index])
 
 
 def own_data(built: Built, split: Split, problem: Problem) -> OwnData:
     """Return the whole table: targets are codes ``(rows,)`` where the loss takes codes, else `targets`."""
-    y = targets(split.target.forward(split.y), problem, built.model)
+    y = keras.tree.map_structure(
+        lambda target: target[:, 0] if target.dtype == np.int32 else target,
+        targets(split.target.forward(split.y), problem, built.model),
+    )
     weight = built.recipe.row_weights(split.y, split.weight, split.train)
-    codes = problem.task == "multiclass" and y.shape[1] == 1
-    return OwnData(feed(built.model, split.prepared.table), y[:, 0] if codes else y, weight)
+    return OwnData(feed(built.model, split.prepared.table), y, weight)
 
 
 def train(
-    fresh: Built, recorded: Built, rows: OwnData, watched: OwnData, epochs: int, callback: keras.callbacks.Callback
+    fresh: Built,
+    recorded: Built,
+    rows: OwnData,
+    watched: OwnData,
+    callback: keras.callbacks.Callback,
+    *,
+    epochs: int,
+    batch: int,
 ) -> None:
-    """Call the user's ``fit`` as KerasTuner's ``search`` does; ``recorded`` notes the values that it asks for."""
+    """Call the user's ``fit`` as KerasTuner's ``search`` does; ``recorded`` notes the values that it asks for.
+
+    A model's own ``fit`` is told the ``batch`` size too; a ``HyperModel`` of KerasTuner chooses its own.
+    """
     own = fresh.own_fit
     if own is None:
         raise ValueError("the factory has no fit of its own")
     options: dict[str, Any] = {"validation_data": (watched.x, watched.y), "epochs": epochs, "verbose": 0}
+    if own is model_fit:
+        options["batch_size"] = batch
     if rows.weight is not None:
         options["sample_weight"] = np.asarray(rows.weight, dtype=np.float32)
     call_fit(own, recorded.hp, fresh.model, rows.x, rows.y, callbacks=[callback], **options)

@@ -13,6 +13,9 @@ from workbench.training.keras_state import prepare
 from workbench.training.material import Split
 from workbench.training.own_fit import own_data, train
 
+BATCH = 32
+"""Rows in a step; a few rows are tried."""
+
 
 def probe_fit(built: Built, split: Split, problem: Problem, *, run: bool) -> None:
     """Call the ``fit`` of a built model; what it declares is noted in ``built``, whose model is of no use afterwards.
@@ -26,7 +29,7 @@ def probe_fit(built: Built, split: Split, problem: Problem, *, run: bool) -> Non
     rows = data.rows(split.train)
     prepare(built.model, (rows.x, rows.y))
     with seeded(split.seed), contextlib.suppress(_Declared):
-        train(built, built, rows, rows, 1, _Glance(epochs=int(run)))
+        train(built, built, rows, rows, _Glance(epochs=int(run)), epochs=1, batch=built.recipe.batch_size or BATCH)
 
 
 class _Declared(BaseException):
