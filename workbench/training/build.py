@@ -19,6 +19,7 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.models.own_fit import OwnFit, model_fit, overrides_fit, own_fit
 from workbench.models.problem import Problem
 from workbench.models.recipe import Recipe
+from workbench.training import initial
 from workbench.types import Backend, FamilyRef, Space, Values
 
 
@@ -125,10 +126,12 @@ def seeded(seed: int) -> Iterator[Any]:
         np.random.seed(seed)
         if "keras" in sys.modules:
             _seed_keras(seed)
+            initial.take_over()
 
     reseed()
     try:
-        yield reseed
+        with initial.drawn_by_numpy():
+            yield reseed
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from workbench.errors import FactoryError, StoreError
+from workbench.training.initial import drawn_by_numpy
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ def prepare(model: Any, batch: tuple[Any, ...]) -> None:
     """
     try:
         # Not public, but what fit() itself calls; the alternative is a training step, which compiles for a second.
-        model._symbolic_build(data_batch=batch)
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+        with drawn_by_numpy():
+            model._symbolic_build(data_batch=batch)
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
     except (ValueError, TypeError, RuntimeError) as error:
         raise FactoryError(f"the model cannot be trained on this table: {error}") from error
 
