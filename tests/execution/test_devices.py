@@ -109,3 +109,22 @@ def test_a_worker_is_told_its_share_before_it_imports_anything(options, monkeypa
     shared = environment(options(), Device(0, 4, 1000.0, "GPU-a", 0.225, 4))
     assert shared["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.225"
     assert shared["CUDA_VISIBLE_DEVICES"] == "GPU-a"
+
+
+def test_jax_has_a_device_for_each_core_unless_the_user_says_otherwise(options, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    several, gpu = Device(0, 4, 1000.0), Device(0, 4, 1000.0, "GPU-a")
+    assert environment(options(), several)["JAX_NUM_CPU_DEVICES"] == "4"
+    for device, given in ((Device(0, 1, 1000.0), {}), (gpu, {}), (several, {"backend": "tensorflow"})):
+        assert "JAX_NUM_CPU_DEVICES" not in environment(options(**given), device)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    assert "JAX_NUM_CPU_DEVICES" not in environment(options(), several)
+
+
+def test_determinism_is_asked_for_where_a_backend_needs_to_be_asked(options, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--mine=1")
+    gpu, exact = Device(0, 4, 1000.0, "GPU-a"), {"deterministic": True}
+    assert environment(options(**exact), gpu)["XLA_FLAGS"] == "--mine=1 --xla_gpu_deterministic_ops=true"
+    assert environment(options(), gpu)["XLA_FLAGS"] == "--mine=1"
+    assert environment(options(**exact), Device(0, 4, 1000.0))["XLA_FLAGS"] == "--mine=1"
+    assert environment(options(**exact, backend="tensorflow"), gpu)["TF_DETERMINISTIC_OPS"] == "1"

@@ -14,6 +14,7 @@ from typing import IO
 import psutil
 from pydantic import ValidationError
 
+from workbench.execution import programs
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.devices import Device
 from workbench.execution.environment import environment
@@ -30,6 +31,8 @@ class WorkerProcess:
     def __init__(self, options: ExecutorOptions, device: Device, events: queue.SimpleQueue[Heard]) -> None:
         """Start the process; ``(self, event)`` goes to ``events``, and ``(self, None)`` when it has ended."""
         options.logs.mkdir(parents=True, exist_ok=True)
+        if options.programs is not None and options.backend == "jax":
+            programs.tend(options.programs, device.threads)
         self.log = options.logs / f"worker-{device.slot}.log"
         self._lock = threading.Lock()
         # Nothing is ever written into it: that it closes when this process dies is what it is for.
