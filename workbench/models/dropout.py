@@ -8,8 +8,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from workbench.models.initializers import Constant
-
 Shape = tuple[int | None, ...]
 
 LEVELS = 2**23
@@ -40,7 +38,12 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
         self.seed_generator = keras.random.SeedGenerator(seed)
         # In float32 and never cast: bfloat16 does not know 0.1 well.
         self._rate = self.add_weight(
-            shape=(), initializer=Constant(rate), dtype="float32", trainable=False, autocast=False, name="rate"
+            shape=(),
+            initializer=keras.initializers.Constant(rate),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            name="rate",
         )
         self.supports_masking = True
         self.built = True
@@ -79,7 +82,7 @@ def jax_levels(key: Any, shape: tuple[int, ...]) -> Any:
 
     JAX' generator draws two words for the whole array; each element's number is a hash of its index and of them:
     triple32 (Wellons, 2018, "Prospecting for hash functions"), keyed before its first and its second multiplication.
-    XLA makes one loop of it, dropping included, and it is the same under ``vmap``, in which ``lax.rng_bit_generator`` is
+    XLA makes one loop of it, dropping included, and it is the same under ``vmap``, which ``lax.rng_bit_generator`` is
     not. A mask needs no cryptography: independence of its elements, and of the steps', is tested.
 
     Args:

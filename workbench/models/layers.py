@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
-
-from workbench.models.initializers import Constant, Normal, Signs, Uniform
 
 Shape = tuple[int | None, ...]
 
 
 def fan_in(width: int) -> keras.initializers.Initializer:
     """Return the uniform initialiser of ``1 / sqrt(width)`` that TabM and RealMLP start their weights with."""
-    return Uniform(width**-0.5)
+    return uniform(width**-0.5)
+
+
+def uniform(limit: float) -> keras.initializers.Initializer:
+    """Return the uniform initialiser of ``[-limit, limit]``."""
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
+@keras.saving.register_keras_serializable("workbench")
+class Signs(keras.initializers.Initializer):  # type: ignore[misc]
+    """-1 or 1, each as likely."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        """Take a seed; by default one is taken from Python's generator, as Keras' own initialisers do."""
+        self.seed = random.randint(1, 10**9) if seed is None else seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Return a tensor. NumPy draws it: JAX would compile a program for each shape."""
+        signs = 2 * np.random.default_rng(self.seed).integers(0, 2, shape) - 1
+        return ops.convert_to_tensor(signs.astype(keras.backend.standardize_dtype(dtype)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("workbench")
@@ -35,11 +58,12 @@ class PeriodicEmbedding(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Shape) -> None:
         """Create the weights."""
         columns, frequencies, mapped = input_shape[-1], self.frequencies, self.width - 1
-        self.frequency = self.add_weight(shape=(columns, frequencies), initializer=Normal(self.sigma), name="frequency")
-        self.phase = self.add_weight(shape=(columns, frequencies), initializer=Uniform(0.5), name="phase")
+        spread = keras.initializers.RandomNormal(stddev=self.sigma)
+        self.frequency = self.add_weight(shape=(columns, frequencies), initializer=spread, name="frequency")
+        self.phase = self.add_weight(shape=(columns, frequencies), initializer=uniform(0.5), name="phase")
         shape = (columns, frequencies, mapped)
         self.kernel = self.add_weight(shape=shape, initializer=fan_in(frequencies), name="kernel")
-        self.bias = self.add_weight(shape=(columns, mapped), initializer=Constant(0.0), name="bias")
+        self.bias = self.add_weight(shape=(columns, mapped), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
         """Embed ``(rows, p)``."""
@@ -78,10 +102,10 @@ class MembersDense(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Shape) -> None:
         """Create the weights."""
         width = int(input_shape[-1] or 0)
-        signs = Signs() if self.first and self.members > 1 else Constant(1.0)
+        signs = Signs() if self.first and self.members > 1 else "ones"
         self.scale_in = self.add_weight(shape=(self.members, width), initializer=signs, name="scale_in")
         self.kernel = self.add_weight(shape=(width, self.units), initializer=fan_in(width), name="kernel")
-        self.scale_out = self.add_weight(shape=(self.members, self.units), initializer=Constant(1.0), name="scale_out")
+        self.scale_out = self.add_weight(shape=(self.members, self.units), initializer="ones", name="scale_out")
         self.bias = self.add_weight(shape=(self.members, self.units), initializer=fan_in(width), name="bias")
 
     def call(self, x: Any) -> Any:

@@ -7,12 +7,11 @@ from typing import Any
 import keras
 
 from workbench.models.dropout import short
-from workbench.models.initializers import Constant
 
 
 @keras.saving.register_keras_serializable("workbench")
 class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]
-    """``keras.optimizers.AdamW`` (Loshchilov and Hutter, 2019) whose weight decay is a variable, as its learning rate is.
+    """``keras.optimizers.AdamW`` (Loshchilov and Hutter, 2019) whose weight decay is a variable, like its rate.
 
     The variable is named ``weight_decay`` and one of the optimizer's: models that differ in it alone share one compiled
     program. Arguments and updates are those of Keras.
@@ -22,7 +21,10 @@ class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]
         """Take the arguments of ``keras.optimizers.AdamW``."""
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, **kwargs)
         self.weight_decay = self.add_variable(
-            shape=(), initializer=Constant(weight_decay), aggregation="only_first_replica", name="weight_decay"
+            shape=(),
+            initializer=keras.initializers.Constant(weight_decay),
+            aggregation="only_first_replica",
+            name="weight_decay",
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -107,12 +107,11 @@ class Problem:
         """Return embeddings of the categorical features, ``(rows, q, width)``."""
         import keras
 
-        from workbench.models.initializers import Normal
-
         sizes = np.asarray(self.schema.sizes, dtype=np.int32)
         offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
         codes = keras.ops.add(self.inputs["categorical"], offsets[None, :])
-        return keras.layers.Embedding(int(sizes.sum()), width, embeddings_initializer=Normal(width**-0.5))(codes)
+        initializer = keras.initializers.RandomNormal(stddev=width**-0.5)
+        return keras.layers.Embedding(int(sizes.sum()), width, embeddings_initializer=initializer)(codes)
 
     @property
     def activation(self) -> str:

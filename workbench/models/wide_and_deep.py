@@ -73,10 +73,8 @@ def _weights(codes: Any, sizes: tuple[int, ...], outputs: int) -> Any:
     """Return the sum of a weight for each code ``(rows, outputs)``; all weights lie in one table and start at 0."""
     import keras
 
-    from workbench.models.initializers import Constant
-
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-    table = keras.layers.Embedding(int(sum(sizes)), outputs, embeddings_initializer=Constant(0.0))
+    table = keras.layers.Embedding(int(sum(sizes)), outputs, embeddings_initializer="zeros")
     return keras.ops.sum(table(keras.ops.add(codes, offsets[None, :])), axis=1)
 
 
