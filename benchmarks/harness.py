@@ -9,6 +9,7 @@
         sys.exit(main(Benchmark("startup", "Startup", measure, TARGETS)))
 
 ``--json FILE`` writes the result, ``--quick`` ends within two minutes, ``--check`` exits with 1 if a target is missed.
+A benchmark with options of its own adds them to `options`, and gives what was parsed to `run`.
 """
 
 from __future__ import annotations
@@ -23,17 +24,21 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import this_machine, versions
-from benchmarks.measurement import Measurement, Result, Target
+from benchmarks.measurement import Measurement, Result, Row, Target
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured, and what is asked for. ``measure(quick)`` yields measurements as they are made."""
+    """What is measured, and what is asked for.
+
+    ``measure(quick)`` yields measurements, and rows of a contest, as they are made; ``contest`` shows the rows.
+    """
 
     name: str
     title: str
-    measure: Callable[[bool], Iterator[Measurement]]
+    measure: Callable[[bool], Iterator[Measurement | Row]]
     targets: tuple[Target, ...] = ()
+    contest: Callable[[Sequence[Row]], Table] | None = None
 
 
 def repeated(
@@ -45,17 +50,26 @@ def repeated(
 
 def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
     """Run a benchmark as a program; return its exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark.name}", description=benchmark.title)
+    return run(benchmark, options(benchmark.name, benchmark.title).parse_args(argv))
+
+
+def options(name: str, title: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark has."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=title)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to FILE")
     parser.add_argument("--quick", action="store_true", help="measure less, and end within two minutes")
     parser.add_argument("--check", action="store_true", help="exit with 1, naming each target that is missed")
-    given = parser.parse_args(argv)
-    result = _run(benchmark, quick=given.quick)
+    return parser
+
+
+def run(benchmark: Benchmark, given: argparse.Namespace) -> int:
+    """Run a benchmark as its options say; return its exit code."""
+    result = _measured(benchmark, given)
     console = Console()
+    if benchmark.contest is not None and result.rows:
+        console.print(benchmark.contest(result.rows))
     console.print(_table(benchmark, result))
     if given.json is not None:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(result.model_dump_json(indent=1) + "\n", "utf-8")
         console.print(f"wrote {given.json}")
     if not given.check:
         return 0
@@ -64,22 +78,34 @@ def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
     return 1 if result.shortfalls else 0
 
 
-def _run(benchmark: Benchmark, *, quick: bool) -> Result:
-    machine, date = this_machine(), datetime.now(UTC).isoformat(timespec="seconds")
+def _measured(benchmark: Benchmark, given: argparse.Namespace) -> Result:
+    """Measure everything; what is measured so far is written at once, as some benchmarks take hours."""
     progress = Console(stderr=True)
-    measurements = []
-    for measurement in benchmark.measure(quick):
-        progress.print(f"{measurement.title}: {_figure(measurement.value)} {measurement.unit}", style="dim")
-        measurements.append(measurement)
-    return Result(
+    result = Result(
         benchmark=benchmark.name,
-        quick=quick,
-        date=date,
-        machine=machine,
+        quick=given.quick,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=this_machine(),
         versions=versions(),
-        measurements=tuple(measurements),
+        measurements=(),
         targets=benchmark.targets,
     )
+    for found in benchmark.measure(given.quick):
+        if isinstance(found, Row):
+            told = f"{found.rows} rows, {found.title}: {figure(found.trials_per_minute)} trials/min"
+            result = result.model_copy(update={"rows": (*result.rows, found)})
+        else:
+            told = f"{found.title}: {figure(found.value)} {found.unit}"
+            result = result.model_copy(update={"measurements": (*result.measurements, found)})
+        progress.print(told, style="dim", highlight=False)
+        if given.json is not None:
+            _write(result, given.json)
+    return result
+
+
+def _write(result: Result, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(result.model_dump_json(indent=1) + "\n", "utf-8")
 
 
 def _table(benchmark: Benchmark, result: Result) -> Table:
@@ -104,8 +130,8 @@ def _cells(measurement: Measurement, targets: Sequence[Target]) -> tuple[str, st
     told = [_told(target, measurement) for target in targets if target.measurement == measurement.name]
     return (
         measurement.title,
-        f"{_figure(measurement.value)} {measurement.unit}",
-        f"{_figure(low)} … {_figure(high)}" if several else "",
+        f"{figure(measurement.value)} {measurement.unit}",
+        f"{figure(low)} … {figure(high)}" if several else "",
         ", ".join(told),
         measurement.note,
     )
@@ -116,6 +142,6 @@ def _told(target: Target, measurement: Measurement) -> str:
     return f"{sign} {target.limit:g} {'met' if target.met(measurement.value) else 'MISSED'}"
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     """Three figures, and never fewer than the whole number."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -35,6 +35,28 @@ class Measurement(Frozen):
         return statistics.median(self.repeats)
 
 
+class Row(Frozen):
+    """A line of a contest's table: what a contender came to on so many rows."""
+
+    contender: str
+    """Stable, such as ``keras_tuner``."""
+    title: str
+    rows: int
+    trials: int
+    trials_per_minute: float
+    """By `search_s`."""
+    search_s: float
+    """From the first ask to the end of the last trial."""
+    wall_s: float
+    """Of the whole process, imports and all."""
+    cpu_s: float
+    """Of the process and everything that it started."""
+    peak_mb: float
+    score: float
+    """Mean over the trials."""
+    note: str = ""
+
+
 class Target(Frozen):
     """A bound on a measurement, which is asked for."""
 
@@ -68,6 +90,7 @@ class Result(Frozen):
     machine: Machine
     versions: dict[str, str]
     measurements: tuple[Measurement, ...]
+    rows: tuple[Row, ...] = ()
     targets: tuple[Target, ...]
 
     @computed_field  # type: ignore[prop-decorator]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +30,11 @@ class Run:
     lines: tuple[tuple[float, str], ...]
     """What it printed, with the seconds since its start."""
     peak_mb: float
-    """Largest resident memory of the process itself, sampled every tenth of a second."""
+    """Largest resident memory of the process itself, sampled all the while."""
     tree_peak_mb: float
-    """The same for the process and everything that it started, together."""
+    """The same for the process and everything that it started, together; pages that they share count for each."""
+    cpu_seconds: float = 0.0
+    """Of the process and everything that it started and waited for."""
 
     def seconds_to(self, beginning: str) -> float:
         """Return when the first line that begins so was printed."""
@@ -52,18 +56,22 @@ def seconds_of(command: Sequence[str], environment: Mapping[str, str] | None = N
     return time.perf_counter() - began
 
 
-def watched(command: Sequence[str], *, folder: Path, cores: int | None = None) -> Run:
+def watched(
+    command: Sequence[str], *, folder: Path, cores: int | None = None, sample_seconds: float = SAMPLE_SECONDS
+) -> Run:
     """Run a command on so many cores (where the system can bind it), and note when it prints what.
+
+    Its CPU seconds are right if nothing else that this process started ends meanwhile.
 
     Raises:
         RuntimeError: it failed; the message holds the end of what it said.
     """
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), _children_cpu()
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [*bound(cores), *command], stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder, env=_environment()
         )
-        memory = Memory(process.pid)
+        memory = Memory(process.pid, sample_seconds)
         lines = []
         with process, memory:
             for line in process.stdout or ():
@@ -72,7 +80,7 @@ def watched(command: Sequence[str], *, folder: Path, cores: int | None = None) -
         errors.seek(0)
         if process.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {errors.read()[-2000:]}")
-    return Run(seconds, tuple(lines), memory.own_mb, memory.tree_mb)
+    return Run(seconds, tuple(lines), memory.own_mb, memory.tree_mb, _children_cpu() - worked)
 
 
 def bound(cores: int | None) -> tuple[str, ...]:
@@ -83,11 +91,26 @@ def bound(cores: int | None) -> tuple[str, ...]:
     return (taskset, "-c", ",".join(map(str, usable_cores()[:cores])))
 
 
+@contextmanager
+def bound_to(cores: int) -> Iterator[None]:
+    """Bind this process, and what it starts, to so many cores, where the system can do that."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(usable_cores()[:cores]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 class Memory:
     """Samples the memory of a process and its descendants while its block lasts."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, sample_seconds: float = SAMPLE_SECONDS) -> None:
         """Watch the process ``pid``."""
+        self._sample_seconds = sample_seconds
         self.own_mb = self.tree_mb = 0.0
         self._process = psutil.Process(pid)
         self._over = threading.Event()
@@ -102,10 +125,16 @@ class Memory:
         self._thread.join()
 
     def _sample(self) -> None:
-        while not self._over.wait(SAMPLE_SECONDS):
+        while not self._over.wait(self._sample_seconds):
             own = _resident_mb(self._process)
             self.own_mb = max(self.own_mb, own)
             self.tree_mb = max(self.tree_mb, own + sum(map(_resident_mb, _descendants(self._process))))
+
+
+def _children_cpu() -> float:
+    """Return the CPU seconds of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -7,21 +7,17 @@ configurations on the same folds, one thread each, without ledger, pruner or dri
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-
-import psutil
 
 from benchmarks.harness import Benchmark, main
 from benchmarks.machine import usable_cores
 from benchmarks.measurement import Measurement, Target
-from benchmarks.processes import workbench
+from benchmarks.processes import bound_to, workbench
 from benchmarks.searches import (
     InstantExecutor,
     TimedEngine,
@@ -32,12 +28,12 @@ from benchmarks.searches import (
     opened,
     search,
 )
-from workbench.execution.contract import Executor
+from benchmarks.warm import growth
 from workbench.experiment import Experiment
 from workbench.search.engine import EngineOptions
 from workbench.search.random_engine import RandomEngine
 from workbench.store.ledger import Ledger
-from workbench.types import Began, Finished, Job, Reported, Space
+from workbench.types import Job, Space
 from workbench.workspace import Workspace
 
 TARGETS = (
@@ -49,8 +45,6 @@ TARGETS = (
 POLL_SECONDS = 0.1
 WARM = 20
 """Trials until the driver has imported what it needs."""
-SETTLED = 20
-"""Trials after which a worker has loaded everything that it needs."""
 
 
 def measure(quick: bool) -> Iterator[Measurement]:
@@ -105,7 +99,7 @@ def _scaling(folder: Path, each: int) -> Iterator[Measurement]:
 
 
 def _searched(folder: Path, workers: int, each: int) -> list[float]:
-    with opened(folder) as (workspace, template), _bound_to(workers):
+    with opened(folder) as (workspace, template), bound_to(workers):
         executor = local_executor(folder, workers)
         try:
             space = described(executor, template)
@@ -123,20 +117,6 @@ def _copied(folder: Path, count: int, each: int) -> list[float]:
     with opened(folder / "many") as (workspace, template):
         values = [trial.values for trial in workspace.ledger.trials(workspace.studies[0].id)]
         return copies(template, values[: count * (each + 2)], folder / "copies", count)
-
-
-@contextmanager
-def _bound_to(cores: int) -> Iterator[None]:
-    """Bind this process, and what it starts, to so many cores, where the system can do that."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(usable_cores()[:cores]))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _rate(name: str, title: str, ended: Sequence[float], workers: int) -> Measurement:
@@ -187,53 +167,8 @@ def _cost(workspace: Workspace, template: Job, space: Space, until: int) -> tupl
 
 
 def _growth(folder: Path, trials: int) -> Measurement:
-    """Measure how much a worker's resident memory grows from trial `SETTLED` to the last one."""
-    with opened(folder) as (_, template):
-        executor = local_executor(folder, 1)
-        try:
-            space = described(executor, template)
-            first, *_, last = _resident(executor, template, space, trials)
-        finally:
-            executor.close()
     name = "worker_growth_mb" if trials == 300 else f"worker_growth_{trials}_mb"
-    return Measurement(
-        name=name,
-        title=f"memory, trial {SETTLED} to {trials}",
-        repeats=(last - first,),
-        unit="MB",
-        note=f"a worker's {first:.0f} MB at trial {SETTLED}",
-    )
-
-
-def _resident(executor: Executor, template: Job, space: Space, trials: int) -> Iterator[float]:
-    """Train one configuration after the other, and yield the worker's resident MB after each from `SETTLED` on."""
-    engine, workers = RandomEngine(EngineOptions("minimize", seed=1)), set()
-    for number in range(1, trials + 1):
-        values = engine.ask(number, space).values
-        executor.submit(
-            template.model_copy(update={"job_id": str(number), "values": values, "fit_key": f"{number:016x}"})
-        )
-        _wait(executor)
-        worker = max(psutil.Process().children(recursive=True), key=lambda process: process.memory_info().rss)
-        workers.add(worker.pid)
-        if number >= SETTLED:
-            yield worker.memory_info().rss / 1e6
-    if len(workers) > 1:
-        raise RuntimeError(f"the worker was replaced: {len(workers)} processes were seen")
-
-
-def _wait(executor: Executor) -> None:
-    """Wait until the job has ended.
-
-    Raises:
-        RuntimeError: it did not end well.
-    """
-    while True:
-        for event in executor.events(timeout=1.0):
-            if isinstance(event, Finished):
-                return
-            if not isinstance(event, (Began, Reported)):
-                raise RuntimeError(f"expected a finished job, got {event}")
+    return growth(folder, trials).model_copy(update={"name": name})
 
 
 if __name__ == "__main__":

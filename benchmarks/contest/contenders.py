@@ -1,0 +1,97 @@
+"""Who takes part, and how each is run: a process of its own, from scratch, under a stopwatch."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.contest.ours import Ours
+from benchmarks.contest.peers import keras_tuner_folds, optuna_mlflow
+from benchmarks.contest.setting import Answer, Setting
+from benchmarks.measurement import Row
+from benchmarks.processes import watched
+
+HERE = Path(__file__)
+SAMPLE_SECONDS = 0.5
+"""Between two looks at the memory: each walks over all processes of the machine, which takes a core's time."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to search. ``run`` is called in the process of its own, under the Keras backend ``keras``."""
+
+    name: str
+    title: str
+    run: Callable[[Setting], Answer]
+    keras: str = "tensorflow"
+
+
+def _ours() -> tuple[Contender, ...]:
+    ways = {
+        "tensorflow": ("ours, TensorFlow", Ours(backend="tensorflow", fuse="off")),
+        "unfused": ("ours, JAX, unfused", Ours(fuse="off")),
+        "fused": ("ours, JAX, fused, stock Dropout", Ours()),
+    }
+    if importlib.util.find_spec("workbench.models.rates") is not None:
+        ways["rates"] = ("ours, JAX, fused, our Dropout", Ours(factory="factories:rates"))
+    return tuple(
+        Contender(
+            f"{name}_{workers or 'all'}",
+            f"{title}, {'one worker' if workers else 'all cores'}",
+            Ours(ours.factory, ours.backend, ours.fuse, workers),
+            ours.backend,
+        )
+        for name, (title, ours) in ways.items()
+        for workers in (1, None)
+    )
+
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender("keras_tuner", "KerasTuner, TensorFlow", keras_tuner_folds),
+        Contender("keras_tuner_jax", "KerasTuner, JAX", keras_tuner_folds, "jax"),
+        Contender("optuna", "Optuna and MLflow, TensorFlow", optuna_mlflow),
+        *_ours(),
+    )
+}
+
+
+def measured(contender: Contender, setting: Setting, rows: int, cores: int | None) -> Row:
+    """Run a contender in its process, on so many cores; ``rows`` is what the table calls the setting.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    run = watched(
+        [sys.executable, "-m", "benchmarks.contest", contender.name, str(setting.folder)],
+        folder=HERE.parents[2],
+        cores=cores,
+        sample_seconds=SAMPLE_SECONDS,
+    )
+    answer = Answer.read(setting.folder)
+    return Row(
+        contender=contender.name,
+        title=contender.title,
+        rows=rows,
+        trials=len(answer.scores),
+        trials_per_minute=60.0 * len(answer.scores) / answer.search_s,
+        search_s=answer.search_s,
+        wall_s=run.seconds,
+        cpu_s=run.cpu_seconds,
+        peak_mb=run.tree_peak_mb,
+        score=sum(answer.scores) / len(answer.scores),
+        note=answer.note,
+    )
+
+
+def take_part(name: str, folder: Path) -> None:
+    """Be the process: search in a contest's folder, and leave the answer there."""
+    contender = CONTENDERS[name]
+    os.environ["KERAS_BACKEND"] = contender.keras
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    contender.run(Setting.read(folder)).write(folder)

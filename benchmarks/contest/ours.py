@@ -1,0 +1,101 @@
+"""The contest as an experiment of the workbench, and a search of the list's values by its driver."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.contest.setting import BATCH, EPOCHS, Answer, Setting
+from benchmarks.searches import described, opened, search
+from workbench.execution.local import LocalExecutor
+from workbench.search.engine import Outcome, Suggestion
+from workbench.types import Backend, Fuse, Job, Space
+from workbench.workspace import Workspace
+
+CONFIG = """\
+name: contest
+data: {{train: train.parquet, target: y, positive: 1, columns: {columns}}}
+metric: log_loss
+families: [{{name: network, factory: "{factory}", preparation: native}}]
+folds: {{column: fold}}
+search: {{trials: {trials}}}
+training:
+  {{epochs: {epochs}, patience: {epochs}, batch_size: {batch}, backend: {backend}, workers: {workers}, fuse: {fuse}}}
+"""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """How the workbench takes part."""
+
+    factory: str = "factories:stock"
+    backend: Backend = "jax"
+    fuse: Fuse = "auto"
+    workers: int | None = 1
+    """``None``: one for each core."""
+
+    def __call__(self, setting: Setting) -> Answer:
+        """Search the list; the clock runs from before a worker is started."""
+        with experiment(setting, self) as (workspace, template):
+            began = time.perf_counter()
+            executor = LocalExecutor(workspace.executor_options())
+            try:
+                space = described(executor, template)
+                moments, _ = search(workspace, template, space, executor, len(setting.values), Listed(setting), "none")
+            finally:
+                executor.close()
+            if set(moments.states) != {"complete"}:
+                raise RuntimeError(f"expected complete trials, got {moments.states}")
+            results = [trial.result for trial in workspace.ledger.trials(workspace.studies[0].id)]
+        ways = Counter(result.fused or result.unfused for result in results if result is not None)
+        return Answer(
+            search_s=max(moments.ended) - began,
+            scores=tuple(result.score for result in results if result is not None),
+            note=", ".join(f"{way} ({count})" if len(ways) > 1 else way for way, count in ways.items()),
+        )
+
+
+class Listed:
+    """The engine that suggests the list's values; the first of them are the factory's defaults."""
+
+    def __init__(self, setting: Setting) -> None:
+        """Take the list."""
+        self._values = setting.values
+
+    def ask(self, number: int, space: Space) -> Suggestion | None:  # noqa: ARG002 - the contract's signature
+        """Return the values of this number."""
+        return Suggestion(dict(self._values[number])) if number < len(self._values) else None
+
+    def tell(self, number: int, outcome: Outcome, space: Space) -> None:
+        """Learn nothing."""
+
+
+@contextmanager
+def experiment(setting: Setting, ours: Ours) -> Iterator[tuple[Workspace, Job]]:
+    """Write the experiment beside the contest's data, and yield it open, with a job that lacks its values."""
+    folder = setting.folder / "experiment"
+    folder.mkdir()
+    shutil.copy(Path(__file__).with_name("network.py"), folder / "factories.py")
+    x, y, fold = setting.arrays
+    names = [f"x{column}" for column in range(x.shape[1])]
+    pd.DataFrame(x, columns=names).assign(y=y, fold=fold).to_parquet(folder / "train.parquet")
+    config = CONFIG.format(
+        columns=dict.fromkeys(names, "numeric"),
+        factory=ours.factory,
+        trials=len(setting.values),
+        epochs=EPOCHS,
+        batch=BATCH,
+        backend=ours.backend,
+        workers=ours.workers or "auto",
+        fuse="'off'" if ours.fuse == "off" else ours.fuse,
+    )
+    (folder / "experiment.yaml").write_text(config, "utf-8")
+    with opened(folder) as found:
+        yield found
