@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.models.problem import Problem
 from workbench.models.recipe import Recipe
 from workbench.models.space import discover
+from workbench.training.build import seeded
 from workbench.types import InputSchema, Parameter, Scalar, Space, Values
 
 MIXED = InputSchema(numeric=("a", "b"), categorical=("c", "d"), sizes=(4, 9))
@@ -27,6 +29,15 @@ PROBLEMS = {
 NEURAL = ("mlp", "wide_and_deep")
 ESTIMATORS = ("dummy", "linear", "knn", "random_forest", "extra_trees", "lightgbm", "xgboost", "catboost")
 FAMILIES = [*ESTIMATORS, *(pytest.param(name, marks=pytest.mark.keras) for name in NEURAL)]
+
+
+@pytest.fixture(autouse=True)
+def as_a_trial_builds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Initial weights are drawn by NumPy: JAX would compile a program for each shape, 40 s in all."""
+    if request.node.get_closest_marker("keras"):
+        import keras  # noqa: F401
+    with seeded(0):
+        yield
 
 
 def space_of(name: str, problem: Problem) -> Space:
