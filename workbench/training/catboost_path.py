@@ -16,7 +16,7 @@ from workbench.errors import FactoryError
 from workbench.models.problem import Problem
 from workbench.training.booster_options import refuse, upper_limit
 from workbench.training.build import Built
-from workbench.training.fitted import FittedSplit
+from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.threads import worthwhile_threads
@@ -40,7 +40,7 @@ REGRESSING = ("RMSE", "MAE", "Quantile", "Expectile", "Huber", "LogCosh", "Lq", 
 """Losses whose raw values are the predictions."""
 
 
-class CatBoostFitter:
+class CatBoostFitter(OneByOne):
     """Fits a copy of one estimator on each split."""
 
     weights = 0

@@ -74,7 +74,7 @@ class _Trial:
 
     def _check_keras(self, built: Built, split: Split, *, run: bool) -> None:
         from workbench.training.keras_feed import feed
-        from workbench.training.keras_program import make_program, predict_feed
+        from workbench.training.keras_program import make_predictor
         from workbench.training.keras_state import parameters, prepare, state_of
         from workbench.training.keras_targets import broadcast, output_spec, primary, targets
 
@@ -93,7 +93,7 @@ class _Trial:
             )
         if run:
             self.weights = parameters(built.model)
-            output = predict_feed(make_program(built.model), state_of(built.model).weights, x)
+            output = make_predictor(built.model).predict(state_of(built.model).weights, x)
             checked(output, len(rows), problem)
         if built.own_fit is not None:
             from workbench.training.own_fit_probe import probe_fit
@@ -105,19 +105,13 @@ class _Trial:
         material = self._material
         job = material.job
         small = _sample(split, material.problem.task != "regression")
-        settings = job.settings.model_copy(update={"rounds": ROUNDS})
-        fitter = fitter_for(
-            built,
-            material.problem,
-            settings,
-            folds=[len(small)],
-            rebuild=lambda _: built,
-            checkpoints=Checkpoints(material),
-        )
+        few = job.model_copy(update={"settings": job.settings.model_copy(update={"rounds": ROUNDS})})
+        tiny = replace(material, job=few)
+        fitter = fitter_for(built, tiny, rebuild=lambda _: built, checkpoints=Checkpoints(tiny))
         watcher = _silent_watcher(material.monitor, split, small)
         tried = _only(split, small)
         try:
-            model = fitter.fit(tried, watcher).model
+            model = fitter.fit_all([tried], [watcher])[0].model
             checked(model.predict(split.prepared.table.take(small)), len(small), material.problem)
         except (ValueError, TypeError) as error:
             raise FactoryError(

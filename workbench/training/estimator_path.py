@@ -18,7 +18,7 @@ from workbench.data.preparation import Prepared
 from workbench.errors import FactoryError
 from workbench.models.problem import Problem
 from workbench.training.build import Built, seeded
-from workbench.training.fitted import FittedSplit
+from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.forest_path import as_arrays, is_forest
 from workbench.training.material import Split
 from workbench.training.watcher import Watcher
@@ -31,7 +31,7 @@ TRUSTED = frozenset(
 """Packages whose types are loaded without being asked for."""
 
 
-class EstimatorFitter:
+class EstimatorFitter(OneByOne):
     """Fits a copy of one estimator on each split."""
 
     weights = 0

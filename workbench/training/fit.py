@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +14,7 @@ from workbench.data.preparation import Prepared
 from workbench.errors import TrialStopped
 from workbench.models.hyperparameters import HyperParameters
 from workbench.models.identity import confirm_code
+from workbench.training import setup_clock
 from workbench.training.build import Built, build
 from workbench.training.bundle import save_bundle
 from workbench.training.checkpoints import Checkpoints
@@ -25,7 +26,7 @@ from workbench.training.outputs import in_units
 from workbench.training.result import result_of
 from workbench.training.storing import store
 from workbench.training.watcher import Tell, Watcher, tell_all
-from workbench.types import Job, Reported, TrialResult
+from workbench.types import Reported, TrialResult
 
 Report = Callable[[Reported], bool]
 
@@ -42,21 +43,23 @@ def fit(material: Material, report: Report) -> TrialResult:
     end = None if job.seconds is None else time.monotonic() + job.seconds
     checkpoints = Checkpoints(material)
     training = _Training(material, report, checkpoints)
-    outcomes: list[Outcome] = []
+    done: dict[int, Outcome] = {}
     try:
         for index in material.indices:
-            share = _share(end, len(material.indices) - len(outcomes))
-            known = checkpoints.finished(index)
-            outcome = known or training.outcome(index, share)
-            if known is None:
+            if (known := checkpoints.finished(index)) is not None:
+                done[index] = known
+                tell_all(training.tell(index), known.told)  # who watches the trial has to see the whole of it
+        while left := [index for index in material.indices if index not in done]:
+            for outcome in training.outcomes(left, end):
                 checkpoints.keep(outcome)
-            if known is not None or not outcome.epochs:  # who watches the trial has to see the whole of it
-                tell_all(_tell(job, index, report), outcome.told)
-            outcomes.append(outcome)
+                if not outcome.epochs:
+                    tell_all(training.tell(outcome.index), outcome.told)
+                done[outcome.index] = outcome
     except TrialStopped:
         checkpoints.flush()
         raise
-    result = result_of(material, outcomes)
+    outcomes = [done[index] for index in material.indices]
+    result = training.labelled(result_of(material, outcomes))
     tests = [outcome.test for outcome in outcomes if outcome.test is not None]
     test = np.mean(tests, axis=0) if tests else None
     store(material, result, [o.oof for o in outcomes], test, [o.write for o in outcomes])
@@ -64,47 +67,70 @@ def fit(material: Material, report: Report) -> TrialResult:
     return result
 
 
-def _share(end: float | None, splits_left: int) -> float | None:
-    """Return until when the next split may train, so that each of those left has as long."""
-    return None if end is None else time.monotonic() + (end - time.monotonic()) / splits_left
+def _share(end: float | None, splits: int, left: int) -> float | None:
+    """Return until when so many splits may train, so that each of those left has as long."""
+    return None if end is None else time.monotonic() + (end - time.monotonic()) * splits / left
 
 
 class _Training:
-    """One configuration, split by split."""
+    """One configuration, some splits at a time."""
 
     def __init__(self, material: Material, report: Report, checkpoints: Checkpoints) -> None:
         self._material, self._report, self._checkpoints = material, report, checkpoints
         self.built = _built(material, material.seed(0, "fit"))
-        self._fitter = fitter_for(
-            self.built,
-            material.problem,
-            material.settings,
-            folds=material.training_rows(),
-            rebuild=lambda seed: _built(material, seed),
-            checkpoints=checkpoints,
-        )
+        rebuild = partial(_built, material)
+        self._fitter = fitter_for(self.built, material, rebuild=rebuild, checkpoints=checkpoints)
+        self._together = 0
 
-    def outcome(self, index: int, until: float | None) -> Outcome:
-        """Train a split until the moment ``until`` of ``time.monotonic()`` at most, and predict."""
-        material = self._material
-        split = material.split(index, neural=self.built.neural)
-        watcher = Watcher(
-            material.monitor,
-            split.y[split.watch],
-            split.weights(split.watch),
-            patience=self._fitter.patience,
-            tell=_tell(material.job, index, self._report),
-            until=until,
-        )
+    def outcomes(self, left: Sequence[int], end: float | None) -> Iterator[Outcome]:
+        """Train the first of the splits that are left, and as many more as train with it at once, and predict.
+
+        ``end`` is the moment of ``time.monotonic()`` by which all that are left should have been trained.
+        """
+        first = self._split(left[0])
+        if not self._together:
+            self._together = self._fitter.together(first, len(left))
+        count = min(self._together, len(left))
+        splits = [first, *map(self._split, left[1:count])]
+        until = _share(end, count, len(left))
+        watchers = [self._watcher(split, count, until) for split in splits]
         self._checkpoints.begin()
-        fitted = self._fitter.fit(split, watcher)
-        watcher.check()
-        return self._predicted(split, fitted, self._checkpoints.elapsed, watcher)
+        fitted = self._fitter.fit_all(splits, watchers)
+        seconds = self._checkpoints.elapsed / count
+        for split, model, watcher in zip(splits, fitted, watchers, strict=True):
+            watcher.check()
+            yield self._predicted(split, model, seconds, watcher)
+
+    def tell(self, index: int, together: int = 1) -> Tell:
+        """Return how a split's epochs are reported."""
+
+        def tell(epoch: int, value: float, loss: float | None) -> bool:
+            job = self._material.job.job_id
+            told = Reported(job_id=job, split=index, epoch=epoch, value=value, loss=loss, together=together)
+            return self._report(told)
+
+        return tell
+
+    def labelled(self, result: TrialResult) -> TrialResult:
+        """Return a result with how its splits were trained, and how long it took to get ready."""
+        told = {"fused": self._fitter.fused, "unfused": self._fitter.unfused, "setup_s": setup_clock.seconds()}
+        return result.model_copy(update=told)
+
+    def _split(self, index: int) -> Split:
+        return self._material.split(index, neural=self.built.neural)
+
+    def _watcher(self, split: Split, together: int, until: float | None) -> Watcher:
+        y, weights = split.y[split.watch], split.weights(split.watch)
+        tell, patience = self.tell(split.index, together), self._fitter.patience
+        return Watcher(self._material.monitor, y, weights, patience=patience, tell=tell, until=until)
 
     def _predicted(self, split: Split, fitted: FittedSplit, fit_s: float, watcher: Watcher) -> Outcome:
         started = time.perf_counter()
         material, prepared = self._material, split.prepared
-        oof = _prediction(material, split, fitted, prepared.table.take(split.validate))
+        if fitted.watched is not None and np.array_equal(split.watch, split.validate):
+            oof = in_units(fitted.watched, len(split.validate), split.target, material.problem)
+        else:
+            oof = _prediction(material, split, fitted, prepared.table.take(split.validate))
         test = None if prepared.test is None else _prediction(material, split, fitted, prepared.test)
         return Outcome(
             index=split.index,
@@ -139,13 +165,6 @@ def _built(material: Material, seed: int) -> Built:
         return built
     batch = int((built.recipe.batch_size or job.settings.batch_size) * job.batch_scale)
     return replace(built, recipe=replace(built.recipe, batch_size=max(1, batch)))
-
-
-def _tell(job: Job, split: int, report: Report) -> Tell:
-    def tell(epoch: int, value: float, loss: float | None) -> bool:
-        return report(Reported(job_id=job.job_id, split=split, epoch=epoch, value=value, loss=loss))
-
-    return tell
 
 
 def _prediction(material: Material, split: Split, fitted: FittedSplit, prepared: Prepared) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,16 +37,52 @@ class FittedSplit:
     model: FoldModel
     best_epoch: int = 0
     epochs: int = 0
+    watched: NDArray[Any] | None = None
+    """What the model predicted for the watched rows, in the units of the training; ``None`` where nobody kept it."""
 
 
 class Fitter(Protocol):
-    """Fits one configuration split by split."""
+    """Fits one configuration, one or several splits at a time."""
 
     weights: int
     """Trainable weights; 0 for estimators."""
     patience: int
     """Epochs or rounds without a better value before a split ends."""
 
+    @property
+    def fused(self) -> str:
+        """How several splits train as one program; empty if they do not."""
+        ...
+
+    @property
+    def unfused(self) -> str:
+        """Why the splits of a Keras model train one after another; empty if they do not."""
+        ...
+
+    def together(self, first: Split, splits: int) -> int:
+        """Return how many of so many splits train at once, told by the first of them."""
+        ...
+
+    def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
+        """Fit splits at once; report each epoch or round to their watchers."""
+        ...
+
+
+class OneByOne(ABC):
+    """Base of fitters whose splits are fitted one after another."""
+
+    weights: int
+    patience: int
+    fused = unfused = ""
+
+    @abstractmethod
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
         """Fit one split; report each epoch or round to the watcher."""
-        ...
+
+    def together(self, first: Split, splits: int) -> int:  # noqa: ARG002 - the contract's signature
+        """Return 1."""
+        return 1
+
+    def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
+        """Fit the splits."""
+        return [self.fit(split, watcher) for split, watcher in zip(splits, watchers, strict=True)]

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from workbench.errors import FactoryError
-from workbench.models.problem import Problem
 from workbench.training.build import Built, Rebuild
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import Fitter
-from workbench.types import TrainingSettings
+from workbench.training.material import Material
 
 
-def fitter_for(
-    built: Built,
-    problem: Problem,
-    settings: TrainingSettings,
-    *,
-    folds: Sequence[int],
-    rebuild: Rebuild,
-    checkpoints: Checkpoints,
-) -> Fitter:
+def fitter_for(built: Built, material: Material, *, rebuild: Rebuild, checkpoints: Checkpoints) -> Fitter:
     """Return the fitter of a built model.
 
     Args:
         built: the model under the first split's seed.
-        problem: what the factory was told.
-        settings: the experiment's training settings.
-        folds: training rows of each split.
+        material: what it is fitted on.
         rebuild: builds the same configuration under another seed.
         checkpoints: where epochs are kept, for models whose splits train long.
     """
+    problem, settings = material.problem, material.settings
     if built.neural and built.own_fit is not None:
         from workbench.training.own_fit import OwnFitFitter
 
@@ -40,7 +29,7 @@ def fitter_for(
     if built.neural:
         from workbench.training.keras_path import KerasFitter
 
-        return KerasFitter(built, problem, settings, folds, rebuild, checkpoints)
+        return KerasFitter(built, material, rebuild, checkpoints)
     if _is_a(built.model, "lightgbm", "LGBMModel"):
         from workbench.training.lightgbm_path import LightGBMFitter
 

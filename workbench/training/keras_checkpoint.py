@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,61 +11,74 @@ from numpy.typing import NDArray
 
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.epoch_state import LOG
-from workbench.training.keras_program import Program
+from workbench.training.keras_program import Start, Trainer
 from workbench.training.keras_state import State, Weights
 from workbench.training.watcher import Watcher
 
 
 @dataclass(frozen=True)
 class KerasCheckpoint:
-    """One split's checkpoint: weights, optimizer, best weights, watcher and the generator of the row order."""
+    """The checkpoint of splits that train at once: weights, optimizer, best weights, watchers and row orders."""
 
     checkpoints: Checkpoints
-    split: int
+    splits: Sequence[int]
 
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
         return self.checkpoints.due
 
-    def save(self, program: Program, best: Weights, watcher: Watcher, rng: np.random.Generator) -> None:
+    def save(self, trainer: Trainer, watchers: Sequence[Watcher], generators: Sequence[np.random.Generator]) -> None:
         """Write everything that the rest of the training follows from."""
-        state = program.state()
-        parts = {"weights": state.weights.arrays, "optimizer": state.optimizer, "best": best.arrays}
-        arrays = {f"{name}{i}": np.asarray(value) for name, part in parts.items() for i, value in enumerate(part)}
-        about = {"watcher": watcher.state(), "generator": rng.bit_generator.state}
-        self.checkpoints.save_epoch(self.split, arrays, about)
+        arrays: dict[str, Any] = {}
+        for i in range(len(self.splits)):
+            state = trainer.state(i)
+            parts = {"weights": state.weights.arrays, "optimizer": state.optimizer, "best": trainer.best(i).arrays}
+            for name, part in parts.items():
+                arrays |= {f"{i}-{name}{position}": np.asarray(value) for position, value in enumerate(part)}
+        about = {
+            "splits": list(self.splits),
+            "watchers": [watcher.state() for watcher in watchers],
+            "generators": [generator.bit_generator.state for generator in generators],
+        }
+        self.checkpoints.save_epoch(self.splits[0], arrays, about)
 
     def restore(
-        self, program: Program, table: tuple[Any, ...], watcher: Watcher, rng: np.random.Generator
-    ) -> Weights | None:
-        """Put a started program, its watcher and generator where an earlier attempt was; return the best weights.
+        self, starts: Sequence[Start], watchers: Sequence[Watcher], generators: Sequence[np.random.Generator]
+    ) -> list[Start] | None:
+        """Put watchers and generators where an earlier attempt was; return the starts of the rest of the training.
 
-        ``None`` without a checkpoint that fits: the training is as it was.
+        ``None`` without a checkpoint that fits: the training begins.
         """
-        first = program.state()
-        for arrays, about in self.checkpoints.epochs(self.split):
+        for arrays, about in self.checkpoints.epochs(self.splits[0]):
             try:
-                weights = _weights(first.weights, arrays, "weights")
-                best = _weights(first.weights, arrays, "best")
-                state = State(weights, _taken(first.optimizer, arrays, "optimizer"))
-                rng.bit_generator.state = about["generator"]
-                watcher.restore(about["watcher"])
+                if about["splits"] != list(self.splits):
+                    raise ValueError(f"it is of the splits {about['splits']}, expected {list(self.splits)}")
+                found = [_start(start, arrays, i) for i, start in enumerate(starts)]
+                for generator, state in zip(generators, about["generators"], strict=True):
+                    generator.bit_generator.state = state
+                for watcher, seen in zip(watchers, about["watchers"], strict=True):
+                    watcher.restore(seen)
                 self.checkpoints.resume(about)
             except (KeyError, ValueError, TypeError) as error:
-                LOG.warning("a checkpoint of split %d does not fit the model: %s; it is not used", self.split, error)
+                LOG.warning("a checkpoint of split %d does not fit: %s; it is not used", self.splits[0], error)
                 continue
-            program.start(state, table)
-            return best
+            return found
         return None
 
 
-def _weights(first: Weights, arrays: dict[str, NDArray[Any]], name: str) -> Weights:
+def _start(start: Start, arrays: Mapping[str, NDArray[Any]], position: int) -> Start:
+    weights = _weights(start.state.weights, arrays, f"{position}-weights")
+    state = State(weights, _taken(start.state.optimizer, arrays, f"{position}-optimizer"))
+    return replace(start, state=state, best=_weights(start.state.weights, arrays, f"{position}-best"))
+
+
+def _weights(first: Weights, arrays: Mapping[str, NDArray[Any]], name: str) -> Weights:
     taken, trainable = _taken(first.arrays, arrays, name), len(first.trainable)
     return Weights(taken[:trainable], taken[trainable:])
 
 
-def _taken(first: list[Any], arrays: dict[str, NDArray[Any]], name: str) -> list[Any]:
+def _taken(first: list[Any], arrays: Mapping[str, NDArray[Any]], name: str) -> list[Any]:
     """Return the arrays of a part, in the types and shapes of those that training starts from."""
     found = []
     for index, like in enumerate(map(np.asarray, first)):

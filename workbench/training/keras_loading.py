@@ -24,7 +24,7 @@ from workbench.types import FamilyRef, Values
 @dataclass(frozen=True)
 class _Program:
     model: Any
-    program: Any
+    predictor: Any
 
 
 _programs: LruCache[_Program] = LruCache(limit=32, size=lambda _: 1)
@@ -50,18 +50,18 @@ def load_keras(folder: Path, family: FamilyRef, problem: Problem, values: Values
     key = (family.model_dump_json(), json.dumps(values, sort_keys=True), json.dumps(problem.to_json()), seed)
     shared = _programs.get(key, lambda: _build(family, problem, values, seed))
     weights = weights_from(shared.model, load_weights(folder / "weights.npz"))
-    return KerasFoldModel(shared.model, shared.program, weights)
+    return KerasFoldModel(shared.model, shared.predictor, weights)
 
 
 def _build(family: FamilyRef, problem: Problem, values: Values, seed: int) -> _Program:
     from workbench.training.keras_feed import feed, targets
-    from workbench.training.keras_program import make_program
+    from workbench.training.keras_program import make_predictor
     from workbench.training.keras_state import prepare
 
     model = build(family, problem, HyperParameters.exactly(values), seed).model
     row = _one_row(problem)
     prepare(model, (feed(model, row), targets(np.zeros(1), problem, model)))
-    return _Program(model, make_program(model))
+    return _Program(model, make_predictor(model))
 
 
 def _one_row(problem: Problem) -> Prepared:

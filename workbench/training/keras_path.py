@@ -1,4 +1,4 @@
-"""Keras: one compiled model trains every split, each from the initial numbers of a fresh build under its own seed."""
+"""Keras: one compiled program trains every split, each from the initial numbers of a fresh build under its own seed."""
 
 from __future__ import annotations
 
@@ -19,92 +19,121 @@ from workbench.training.build import Built, Rebuild
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
 from workbench.training.keras_checkpoint import KerasCheckpoint
-from workbench.training.keras_feed import feed, take, targets
-from workbench.training.keras_program import Program, make_program, predict_feed
-from workbench.training.keras_state import Weights, parameters, prepare, same_shapes, state_of
-from workbench.training.material import Split
+from workbench.training.keras_feed import feed, take
+from workbench.training.keras_fusing import Grouping
+from workbench.training.keras_program import Predictor, Start, Table, Trainer
+from workbench.training.keras_state import InitialStates, Weights, parameters
+from workbench.training.keras_targets import targets
+from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
 from workbench.training.watcher import Watcher
-from workbench.types import TrainingSettings
 
 
 class KerasFitter:
     """Fits one configuration with one compiled program."""
 
-    def __init__(
-        self,
-        built: Built,
-        problem: Problem,
-        settings: TrainingSettings,
-        folds: Sequence[int],
-        rebuild: Rebuild,
-        checkpoints: Checkpoints,
-    ) -> None:
-        """Take a built model, the training rows of each split, how to build it again, and the fit's checkpoints."""
-        recipe = built.recipe
-        self._problem, self._rebuild, self._recipe, self._checkpoints = problem, rebuild, recipe, checkpoints
+    def __init__(self, built: Built, material: Material, rebuild: Rebuild, checkpoints: Checkpoints) -> None:
+        """Take a model built under the first split's seed, its data, how to build it again, and its checkpoints."""
+        recipe, settings, folds = built.recipe, material.settings, material.training_rows()
+        self._problem, self._recipe, self._checkpoints = material.problem, recipe, checkpoints
         self._batch = max(1, min(recipe.batch_size or settings.batch_size, *folds))
-        self._most_steps = max(folds) // self._batch
+        self._steps = [rows // self._batch for rows in folds]
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience
         self._model = built.model
-        self._program: Program | None = None
+        self._states = InitialStates(built.model, material.seed(0, "fit"), lambda seed: rebuild(seed).model)
+        self._grouping = Grouping(material.job, uniform=len(self._uniform_steps) == 1)
+        self._trainer: Trainer | None = None
         self.weights = 0
 
-    def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
-        """Train until the watcher has seen nothing better for its patience; keep the best epoch's weights."""
-        table, watched = self._table(split), take(self._feed(split), split.watch)
-        program = self._start(split, table)
-        rng = np.random.default_rng(derive_seed(split.seed, "shuffle"))
-        checkpoint = KerasCheckpoint(self._checkpoints, split.index)
-        best = checkpoint.restore(program, table, watcher, rng) or program.weights()
-        while watcher.epoch < self._epochs and not watcher.done:
-            order, steps = self._order(rng, split.train)
-            loss = program.epoch(order, steps, self._rate(watcher.epoch))
-            weights = program.weights()
-            raw = predict_feed(program, weights, watched)
+    @property
+    def fused(self) -> str:
+        """How several splits train as one program."""
+        return self._grouping.strategy
+
+    @property
+    def unfused(self) -> str:
+        """Why they do not."""
+        return self._grouping.reason
+
+    def together(self, first: Split, splits: int) -> int:
+        """Return how many splits train at once: all of them where that is possible and worth it."""
+        table = self._table(first)
+        self._states.prepare(self._sample(table))
+        self.weights = parameters(self._model)
+        self._grouping.decide(self._model, self._sample(table), table, splits)
+        return splits if self._grouping.strategy else 1
+
+    def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
+        """Train until each watcher has seen nothing better for its patience; keep the best epoch's weights."""
+        group = _Group(splits, watchers, self._problem)
+        checkpoint = KerasCheckpoint(self._checkpoints, [split.index for split in splits])
+        trainer = self._begin(group, checkpoint)
+        while any(live := [not watcher.done and watcher.epoch < self._epochs for watcher in watchers]):
+            orders = [self._order(group, i) if alive else self._no_rows for i, alive in enumerate(live)]
+            losses = trainer.epoch(orders, self._rate(max(watcher.epoch for watcher in watchers)), live)
             try:
-                watcher.judge(in_units(raw, len(split.watch), split.target, self._problem), loss)
+                group.judge(trainer, losses, live)
             except TrialStopped:
-                checkpoint.save(program, weights if watcher.improved else best, watcher, rng)
+                checkpoint.save(trainer, watchers, group.generators)
                 raise
-            if watcher.improved:
-                best = weights
-            if checkpoint.due and not watcher.done:
-                checkpoint.save(program, best, watcher, rng)
-        return FittedSplit(KerasFoldModel(self._model, program, best), watcher.best_epoch, watcher.epoch)
+            if checkpoint.due and not all(watcher.done for watcher in watchers):
+                checkpoint.save(trainer, watchers, group.generators)
+        return [
+            FittedSplit(
+                KerasFoldModel(self._model, trainer.predictor, trainer.best(i)),
+                watcher.best_epoch,
+                watcher.epoch,
+                group.best[i],
+            )
+            for i, watcher in enumerate(watchers)
+        ]
+
+    def _begin(self, group: _Group, checkpoint: KerasCheckpoint) -> Trainer:
+        """Return a trainer that stands where a checkpoint left off, else at the beginning."""
+        starts = []
+        for split in group.splits:
+            table = self._table(split)
+            state = self._states.of(split.seed, self._sample(table))
+            starts.append(Start(state, table, take(self._feed(split), split.watch)))
+        if self._trainer is None:
+            watched = max(len(split.watch) for split in group.splits)
+            self._trainer = self._grouping.trainer(len(starts), watched)
+        self._trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
+        return self._trainer
+
+    def _sample(self, table: Table) -> Table:
+        rows: Table = take(table, np.zeros(self._batch, dtype=np.intp))
+        return rows
 
     def _feed(self, split: Split) -> Any:
         return feed(self._model, split.prepared.table)
 
-    def _table(self, split: Split) -> tuple[Any, ...]:
+    def _table(self, split: Split) -> Table:
         y = targets(split.target.forward(split.y), self._problem, self._model)
         weight = self._recipe.row_weights(split.y, split.weight, split.train)
         x = self._feed(split)
         return (x, y) if weight is None else (x, y, np.asarray(weight, dtype=np.float32))
 
-    def _start(self, split: Split, table: tuple[Any, ...]) -> Program:
-        fresh = self._rebuild(split.seed).model
-        batch = take(table, np.zeros(self._batch, dtype=np.intp))
-        prepare(fresh, batch)
-        state = state_of(fresh)
-        if self._program is None:
-            prepare(self._model, batch)
-            self.weights = parameters(self._model)
-            self._program = make_program(self._model)
-        same_shapes(state, state_of(self._model))
-        self._program.start(state, table)
-        return self._program
+    @property
+    def _uniform_steps(self) -> set[int]:
+        """Steps an epoch: the same for all splits, unless the splits' sizes differ by more than a batch."""
+        least, most = min(self._steps), max(self._steps)
+        return {least} if most - least <= 1 else set(self._steps)
 
-    def _order(self, rng: np.random.Generator, train: NDArray[np.intp]) -> tuple[NDArray[np.int32], int]:
+    @property
+    def _no_rows(self) -> NDArray[np.int32]:
+        return np.zeros((0, self._batch), dtype=np.int32)
+
+    def _order(self, group: _Group, position: int) -> NDArray[np.int32]:
         """Return a permutation in full batches; what is left over is dropped, another part in each epoch.
 
         Batches are never filled up with rows of no weight: they would change batch normalisation.
         """
-        steps = len(train) // self._batch
-        order = np.zeros((self._most_steps, self._batch), dtype=np.int32)
-        order[:steps] = rng.permutation(train)[: steps * self._batch].reshape(steps, self._batch)
-        return order, steps
+        train, uniform = group.splits[position].train, self._uniform_steps
+        steps = min(uniform) if len(uniform) == 1 else len(train) // self._batch
+        order = group.generators[position].permutation(train)[: steps * self._batch]
+        return order.reshape(steps, self._batch).astype(np.int32)
 
     def _rate(self, epoch: int) -> float:
         if self._recipe.schedule == "constant":
@@ -112,18 +141,49 @@ class KerasFitter:
         return 0.5 * (1.0 + math.cos(math.pi * epoch / self._epochs))
 
 
+class _Group:
+    """Splits that train at once, and what is seen of them."""
+
+    def __init__(self, splits: Sequence[Split], watchers: Sequence[Watcher], problem: Problem) -> None:
+        self.splits, self.watchers, self._problem = splits, watchers, problem
+        self.generators = [np.random.default_rng(derive_seed(split.seed, "shuffle")) for split in splits]
+        self.best: list[NDArray[Any] | None] = [None] * len(splits)
+        """What the best weights so far predict for the watched rows; ``None`` where those are of a checkpoint."""
+
+    def judge(self, trainer: Trainer, losses: Sequence[float | None], live: Sequence[bool]) -> None:
+        """Show each watcher what is predicted after an epoch; the trainer keeps the weights that are better.
+
+        Raises:
+            TrialStopped: a report was answered with 'stop'; all splits have been judged all the same.
+        """
+        stopped: TrialStopped | None = None
+        outputs = trainer.watched()
+        for i, (split, watcher) in enumerate(zip(self.splits, self.watchers, strict=True)):
+            if not live[i]:
+                continue
+            try:
+                watcher.judge(in_units(outputs[i], len(split.watch), split.target, self._problem), losses[i])
+            except TrialStopped as error:
+                stopped = stopped or error
+            if watcher.improved:
+                self.best[i] = outputs[i]
+        trainer.keep([alive and watcher.improved for alive, watcher in zip(live, self.watchers, strict=True)])
+        if stopped is not None:
+            raise stopped
+
+
 class KerasFoldModel:
     """The weights of one split and the program that all splits share."""
 
     kind = "keras"
 
-    def __init__(self, model: Any, program: Program, weights: Weights) -> None:
-        """Take a program of ``model`` and the weights of one split."""
-        self._model, self._program, self._weights = model, program, weights
+    def __init__(self, model: Any, predictor: Predictor, weights: Weights) -> None:
+        """Take a predictor of ``model`` and the weights of one split."""
+        self._model, self._predictor, self._weights = model, predictor, weights
 
     def predict(self, prepared: Prepared) -> NDArray[Any]:
         """Return ``(rows, outputs)`` in the units of the training."""
-        return keras_program.predict(self._program, self._weights, self._model, prepared)
+        return keras_program.predict(self._predictor, self._weights, self._model, prepared)
 
     def save(self, folder: Path) -> None:
         """Write ``weights.npz``: the variables by their position."""

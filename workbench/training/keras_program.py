@@ -1,7 +1,9 @@
-"""A Keras model as a program: what the two backends have in common."""
+"""A Keras model as a program: what the backends have in common."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
@@ -9,66 +11,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
-from workbench.training.keras_feed import count, feed, take
+from workbench.training.keras_feed import Feed, feed
 from workbench.training.keras_state import State, Weights
 
-LARGEST = 8192
-"""Rows in one call of a prediction program: bounds memory."""
-SMALLEST = 64
+Table = tuple[Any, ...]
+"""``(x, y)`` or ``(x, y, weight)`` of all rows: trees of arrays."""
 
 
-class Program(Protocol):
-    """A compiled model apart from its numbers."""
+@dataclass(frozen=True)
+class Start:
+    """What a split's training begins with."""
 
-    def start(self, state: State, table: tuple[Any, ...]) -> None:
-        """Begin a split with its initial state and its table ``(x, y)`` or ``(x, y, weight)``."""
+    state: State
+    table: Table
+    watched: Feed
+    """The rows that are predicted after each epoch."""
+    best: Weights | None = None
+    """The best weights so far, of a training that goes on from a checkpoint; those of ``state`` if absent."""
+
+
+class Trainer(Protocol):
+    """A compiled model that trains a group of splits, each from its own numbers, on tables of equal shape."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """What predicts with the weights of any split."""
         ...
 
-    def epoch(self, order: NDArray[np.int32], steps: int, rate: float) -> float | None:
-        """Train on the first ``steps`` rows of ``order``, each a batch of row numbers; return the mean loss."""
+    def begin(self, starts: Sequence[Start]) -> None:
+        """Begin the splits of a group."""
         ...
 
-    def weights(self) -> Weights:
-        """Return the present weights; later epochs do not change them."""
+    def epoch(self, orders: Sequence[NDArray[np.int32]], rate: float, live: Sequence[bool]) -> list[float | None]:
+        """Train each live split on its ``(steps, batch)`` row numbers; all others stay as they are.
+
+        Args:
+            orders: a split's batches.
+            rate: scales the first learning rate.
+            live: which splits train.
+
+        Returns:
+            Mean losses; ``None`` where the model's own ``train_step`` does not say it.
+        """
         ...
 
-    def state(self) -> State:
+    def watched(self) -> list[NDArray[Any]]:
+        """Return the model's output for the watched rows of each split, with the present weights."""
+        ...
+
+    def keep(self, improved: Sequence[bool]) -> None:
+        """Take the present weights of some splits for the best so far."""
+        ...
+
+    def best(self, split: int) -> Weights:
+        """Return the best weights of a split, by its place in the group."""
+        ...
+
+    def state(self, split: int) -> State:
         """Return the present state: a training that starts from it goes on as this one would."""
         ...
 
-    def predict(self, weights: Weights, x: Any) -> NDArray[Any]:
-        """Return the output for the rows ``x``."""
+
+class Predictor(Protocol):
+    """A compiled model that predicts with any weights."""
+
+    def predict(self, weights: Weights, x: Feed) -> NDArray[Any]:
+        """Return the output ``(rows, …)`` for any number of rows."""
         ...
 
 
-def make_program(model: Any) -> Program:
-    """Return the program of this process' backend."""
+def make_predictor(model: Any) -> Predictor:
+    """Return a predictor on this process' backend."""
     if keras.backend.backend() == "jax":
-        from workbench.training.keras_jax import JaxProgram
+        from workbench.training.jax_predictor import JaxPredictor
 
-        return JaxProgram(model)
-    from workbench.training.keras_tensorflow import TensorFlowProgram
+        return JaxPredictor(model)
+    from workbench.training.keras_tensorflow import TensorFlowPredictor
 
-    return TensorFlowProgram(model)
-
-
-def predict(program: Program, weights: Weights, model: Any, prepared: Prepared) -> NDArray[Any]:
-    """Return the output ``(rows, …)`` for any number of rows; few sizes of batches occur, so few programs compile."""
-    return predict_feed(program, weights, feed(model, prepared))
+    return TensorFlowPredictor(model)
 
 
-def predict_feed(program: Program, weights: Weights, x: Any) -> NDArray[Any]:
-    """Return the output for a feed, in batches that are filled up to the next power of two."""
-    rows = count(x)
-    if rows == 0:
-        return program.predict(weights, take(x, np.zeros(0, dtype=np.intp)))
-    parts = []
-    for start in range(0, rows, LARGEST):
-        index = np.arange(start, min(start + LARGEST, rows))
-        # Repeated rows fill the batch up; in inference no row depends on another.
-        parts.append(program.predict(weights, take(x, np.resize(index, _bucket(len(index)))))[: len(index)])
-    return np.concatenate(parts)
-
-
-def _bucket(rows: int) -> int:
-    return min(LARGEST, max(SMALLEST, 1 << (rows - 1).bit_length()))
+def predict(predictor: Predictor, weights: Weights, model: Any, prepared: Prepared) -> NDArray[Any]:
+    """Return the output ``(rows, …)`` for prepared rows."""
+    return predictor.predict(weights, feed(model, prepared))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,42 @@ def prepare(model: Any, batch: tuple[Any, ...]) -> None:
 
 def state_of(model: Any) -> State:
     """Return copies of a model's initial variables."""
-    return State(
-        Weights(_values(model.trainable_variables), _values(model.non_trainable_variables)),
-        _values(model.optimizer.variables),
-    )
+    return State(_weights_of(model), _values(model.optimizer.variables))
+
+
+class InitialStates:
+    """What each split's training starts from: the numbers of a fresh build under its own seed."""
+
+    def __init__(self, model: Any, seed: int, rebuild: Callable[[int], Any]) -> None:
+        """Take a model built under ``seed``, and what builds the same configuration again under another."""
+        self._model, self._seed, self._rebuild = model, seed, rebuild
+        self._first: State | None = None
+
+    def prepare(self, batch: tuple[Any, ...]) -> State:
+        """Create every variable of the model and return its state, which must not have been trained yet."""
+        if self._first is None:
+            prepare(self._model, batch)
+            self._first = state_of(self._model)
+        return self._first
+
+    def of(self, seed: int, batch: tuple[Any, ...]) -> State:
+        """Return the state of a build under a seed.
+
+        Raises:
+            FactoryError: its shapes are others.
+        """
+        first = self.prepare(batch)
+        if seed == self._seed:
+            return first
+        fresh = self._rebuild(seed)
+        if fresh.built and _blank(first.optimizer):
+            # What an optimizer begins with does not depend on the weights: its variables need not be made again.
+            state = State(_weights_of(fresh), first.optimizer)
+        else:
+            prepare(fresh, batch)
+            state = state_of(fresh)
+        same_shapes(state, first)
+        return state
 
 
 def same_shapes(state: State, other: State) -> None:
@@ -100,6 +133,15 @@ def learning_rate_index(optimizer: Any) -> int | None:
     """Return where in ``optimizer.variables`` the learning rate lies; ``None`` where a schedule of its own rules."""
     rate = getattr(optimizer, "learning_rate", None)
     return next((i for i, v in enumerate(optimizer.variables) if v is rate), None)
+
+
+def _weights_of(model: Any) -> Weights:
+    return Weights(_values(model.trainable_variables), _values(model.non_trainable_variables))
+
+
+def _blank(optimizer: list[Any]) -> bool:
+    """Say whether all moments and the like are zero."""
+    return all(np.ndim(value) == 0 or not np.any(value) for value in optimizer)
 
 
 def _values(variables: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from workbench.models.problem import Problem
 from workbench.training.booster_options import refuse, refuse_dart, upper_limit
 from workbench.training.build import Built
 from workbench.training.estimator_path import seeded_copy
-from workbench.training.fitted import FittedSplit
+from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.threads import worthwhile_threads
@@ -36,7 +36,7 @@ All names are of LightGBM's list of parameters (https://lightgbm.readthedocs.io/
 """
 
 
-class LightGBMFitter:
+class LightGBMFitter(OneByOne):
     """Fits a copy of one estimator on each split."""
 
     weights = 0

@@ -18,10 +18,10 @@ from workbench.errors import TrialFailed, TrialStopped
 from workbench.models.own_fit import call_fit, model_fit
 from workbench.models.problem import Problem
 from workbench.training.build import Built, Rebuild, seeded
-from workbench.training.fitted import FittedSplit
+from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.keras_feed import feed, take, targets
 from workbench.training.keras_path import KerasFoldModel
-from workbench.training.keras_program import Program, make_program, predict_feed
+from workbench.training.keras_program import Predictor, make_predictor
 from workbench.training.keras_state import Weights, assign, parameters, prepare, same_shapes, state_of
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
@@ -29,7 +29,7 @@ from workbench.training.watcher import Watcher
 from workbench.types import TrainingSettings
 
 
-class OwnFitFitter:
+class OwnFitFitter(OneByOne):
     """Fits one configuration through the factory's ``fit``; the model that was built first predicts."""
 
     def __init__(self, built: Built, problem: Problem, settings: TrainingSettings, rebuild: Rebuild) -> None:
@@ -39,9 +39,10 @@ class OwnFitFitter:
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience
         self._batch = recipe.batch_size or settings.batch_size
-        self._program: Program | None = None
+        self._predictor: Predictor | None = None
         self._trained: Built | None = None
         self.weights = 0
+        self.unfused = "the factory trains the model itself"
 
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
         """Call the user's ``fit``; its epochs end where the watcher has seen nothing better for its patience."""
@@ -69,12 +70,12 @@ class OwnFitFitter:
         assign(model.optimizer.variables, state.optimizer)
         return self._trained
 
-    def _start(self, data: OwnData) -> Program:
-        if self._program is None:
+    def _start(self, data: OwnData) -> Predictor:
+        if self._predictor is None:
             prepare(self._built.model, take((data.x, data.y), slice(0, 1)))
             self.weights = parameters(self._built.model)
-            self._program = make_program(self._built.model)
-        return self._program
+            self._predictor = make_predictor(self._built.model)
+        return self._predictor
 
 
 def _variables(model: Any) -> list[int]:
@@ -135,10 +136,10 @@ class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
     """Watches a model while somebody else trains it."""
 
     def __init__(
-        self, model: Any, program: Program, split: Split, watcher: Watcher, problem: Problem, epochs: int
+        self, model: Any, program: Predictor, split: Split, watcher: Watcher, problem: Problem, epochs: int
     ) -> None:
         super().__init__()
-        self._trained, self._program, self._split = model, program, split
+        self._trained, self._predictor, self._split = model, program, split
         self._watcher, self._problem, self._epochs = watcher, problem, epochs
         self._watched = take(feed(model, split.prepared.table), split.watch)
         # The lists at the beginning: a fit that freezes layers moves variables from one to the other.
@@ -166,7 +167,7 @@ class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _judge(self, loss: Any) -> None:
         weights = self._weights()
-        raw = predict_feed(self._program, weights, self._watched)
+        raw = self._predictor.predict(weights, self._watched)
         try:
             prediction = in_units(raw, len(self._split.watch), self._split.target, self._problem)
             if self._watcher.judge(prediction, None if loss is None else float(loss)):

@@ -30,6 +30,8 @@ def everything() -> None:
     """Give back what is kept between trials: tables, compiled programs, and what only they refer to."""
     material.forget()
     keras_loading.forget()
+    if (programs := sys.modules.get("workbench.training.jax_programs")) is not None:
+        programs.forget()
     _drop_programs()
 
 

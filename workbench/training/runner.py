@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 
 from workbench.errors import FactoryError
-from workbench.training import release
+from workbench.training import release, setup_clock
 from workbench.training.build import use_backend
 from workbench.training.describe import describe
 from workbench.training.faults import diagnosed, forget
@@ -29,6 +29,7 @@ def run(job: Job, report: Callable[[Reported], bool]) -> Description | TrialResu
     """
     use_backend(job.settings.backend)
     begin_peak()
+    setup_clock.begin()
     with warnings.catch_warnings():
         # A factory's warnings are its author's affair; what is wrong is told by errors.
         warnings.simplefilter("ignore")

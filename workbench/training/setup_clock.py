@@ -1,0 +1,26 @@
+"""How long a job took to get ready: from its arrival in this process to the first step of its training."""
+
+from __future__ import annotations
+
+import time
+
+_began: float | None = None
+_seconds = 0.0
+
+
+def begin() -> None:
+    """Begin with a job."""
+    global _began, _seconds
+    _began, _seconds = time.perf_counter(), 0.0
+
+
+def ready() -> None:
+    """Say that the first step is about to be trained; later calls say nothing."""
+    global _began, _seconds
+    if _began is not None:
+        _seconds, _began = time.perf_counter() - _began, None
+
+
+def seconds() -> float:
+    """Return how long it took; 0 for a job that has not trained step by step."""
+    return _seconds
