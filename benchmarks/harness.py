@@ -8,7 +8,7 @@
     if __name__ == "__main__":
         sys.exit(main(Benchmark("startup", "Startup", measure, TARGETS)))
 
-``--json FILE`` writes the result, ``--quick`` ends within two minutes, ``--check`` exits with 1 if a target is missed.
+``--json FILE`` writes the result, ``--quick`` ends within minutes, ``--check`` exits with 1 if a target is missed.
 A benchmark with options of its own adds them to `options`, and gives what was parsed to `run`.
 """
 
@@ -57,7 +57,7 @@ def options(name: str, title: str) -> argparse.ArgumentParser:
     """Return a parser of the options that every benchmark has."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=title)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to FILE")
-    parser.add_argument("--quick", action="store_true", help="measure less, and end within two minutes")
+    parser.add_argument("--quick", action="store_true", help="measure less, and end within minutes")
     parser.add_argument("--check", action="store_true", help="exit with 1, naming each target that is missed")
     return parser
 

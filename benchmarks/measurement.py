@@ -41,7 +41,10 @@ class Row(Frozen):
     contender: str
     """Stable, such as ``keras_tuner``."""
     title: str
+    workers: int
+    """Of the workbench; 0 for who has none."""
     rows: int
+    """Asked for; a table may have fewer."""
     trials: int
     trials_per_minute: float
     """By `search_s`."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contest.ours import Ours
 from benchmarks.contest.peers import keras_tuner_folds, optuna_mlflow
 from benchmarks.contest.setting import Answer, Setting
+from benchmarks.machine import usable_cores
 from benchmarks.measurement import Row
 from benchmarks.processes import watched
 
@@ -29,20 +29,23 @@ class Contender:
     run: Callable[[Setting], Answer]
     keras: str = "tensorflow"
 
+    def workers(self, cores: int) -> int:
+        """Return how many workers there are on so many cores, 0 for a peer."""
+        return self.run.workers or cores if isinstance(self.run, Ours) else 0
+
 
 def _ours() -> tuple[Contender, ...]:
     ways = {
         "tensorflow": ("ours, TensorFlow", Ours(backend="tensorflow", fuse="off")),
-        "unfused": ("ours, JAX, unfused", Ours(fuse="off")),
-        "fused": ("ours, JAX, fused, stock Dropout", Ours()),
+        "unfused": ("ours, JAX", Ours(fuse="off")),
+        "fused": ("ours, fused, stock Dropout", Ours()),
+        "rates": ("ours, fused, our Dropout", Ours(factory="factories:held")),
     }
-    if importlib.util.find_spec("workbench.models.rates") is not None:
-        ways["rates"] = ("ours, JAX, fused, our Dropout", Ours(factory="factories:rates"))
     return tuple(
         Contender(
             f"{name}_{workers or 'all'}",
-            f"{title}, {'one worker' if workers else 'all cores'}",
-            Ours(ours.factory, ours.backend, ours.fuse, workers),
+            title,
+            replace(ours, workers=workers),
             ours.backend,
         )
         for name, (title, ours) in ways.items()
@@ -55,7 +58,7 @@ CONTENDERS = {
     for contender in (
         Contender("keras_tuner", "KerasTuner, TensorFlow", keras_tuner_folds),
         Contender("keras_tuner_jax", "KerasTuner, JAX", keras_tuner_folds, "jax"),
-        Contender("optuna", "Optuna and MLflow, TensorFlow", optuna_mlflow),
+        Contender("optuna", "Optuna, MLflow, TensorFlow", optuna_mlflow),
         *_ours(),
     )
 }
@@ -77,6 +80,7 @@ def measured(contender: Contender, setting: Setting, rows: int, cores: int | Non
     return Row(
         contender=contender.name,
         title=contender.title,
+        workers=contender.workers(cores or len(usable_cores())),
         rows=rows,
         trials=len(answer.scores),
         trials_per_minute=60.0 * len(answer.scores) / answer.search_s,

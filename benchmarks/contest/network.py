@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from workbench.models.rates import rates
+
 
 def declared(hp: Any) -> dict[str, Any]:
     """Return the hyperparameters of a trial; ``hp`` is KerasTuner's or ours."""
@@ -44,3 +46,11 @@ def plain(features: int, values: dict[str, Any]) -> Any:
 def stock(hp: Any, problem: Any) -> Any:
     """Be a factory with Keras' own Dropout, whose rate is a constant of the traced program."""
     return network(problem.inputs, problem.inputs["numeric"], **declared(hp))
+
+
+@rates(lr="learning_rate", dropout="rate")
+def held(hp: Any, problem: Any) -> Any:
+    """Be a factory with our Dropout, whose rate is a variable, as the optimizer's learning rate is."""
+    from workbench.models.dropout import Dropout
+
+    return network(problem.inputs, problem.inputs["numeric"], **declared(hp), layer=Dropout)

@@ -23,7 +23,7 @@ CONFIG = """\
 name: contest
 data: {{train: train.parquet, target: y, positive: 1, columns: {columns}}}
 metric: log_loss
-families: [{{name: network, factory: "{factory}", preparation: native}}]
+families: [{family}]
 folds: {{column: fold}}
 search: {{trials: {trials}}}
 training:
@@ -36,10 +36,18 @@ class Ours:
     """How the workbench takes part."""
 
     factory: str = "factories:stock"
+    """A function of ``network.py``, or a built-in's name."""
     backend: Backend = "jax"
     fuse: Fuse = "auto"
     workers: int | None = 1
     """``None``: one for each core."""
+
+    @property
+    def family(self) -> str:
+        """The family as ``experiment.yaml`` has it; the matrix is taken as it is."""
+        if ":" not in self.factory:
+            return self.factory
+        return f'{{name: network, factory: "{self.factory}", preparation: native}}'
 
     def __call__(self, setting: Setting) -> Answer:
         """Search the list; the clock runs from before a worker is started."""
@@ -88,7 +96,7 @@ def experiment(setting: Setting, ours: Ours) -> Iterator[tuple[Workspace, Job]]:
     pd.DataFrame(x, columns=names).assign(y=y, fold=fold).to_parquet(folder / "train.parquet")
     config = CONFIG.format(
         columns=dict.fromkeys(names, "numeric"),
-        factory=ours.factory,
+        family=ours.family,
         trials=len(setting.values),
         epochs=EPOCHS,
         batch=BATCH,
