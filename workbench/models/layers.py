@@ -45,16 +45,18 @@ class Signs(keras.initializers.Initializer):  # type: ignore[misc]
 
     def __init__(self, seed: int | None = None) -> None:
         """Take a seed; by default one is taken from Python's generator, as Keras' own initialisers do."""
+        self._given = seed
         self.seed = random.randint(1, 10**9) if seed is None else seed
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Return a tensor. NumPy draws it: JAX would compile a program for each shape."""
         signs = 2 * np.random.default_rng(self.seed).integers(0, 2, shape) - 1
-        return ops.convert_to_tensor(signs.astype(keras.backend.standardize_dtype(dtype)))
+        # Without a type JAX would copy the array by a compiled program.
+        return ops.convert_to_tensor(signs, dtype=keras.backend.standardize_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"seed": self.seed}
+        return {"seed": self._given}
 
 
 @keras.saving.register_keras_serializable("workbench")
@@ -126,10 +128,13 @@ class MembersDense(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """Map ``(rows, members or 1, features)``."""
-        # As one matrix: XLA's products of tensors, and above all the kernel's gradient, take twice as long on a CPU.
-        rows = ops.reshape(x * self.scale_in, (-1, x.shape[-1]))
-        outputs = ops.reshape(ops.matmul(rows, self.kernel), (-1, self.members, self.units))
-        return outputs * self.scale_out + self.bias
+        # As one matrix: XLA's products of tensors, and above all the kernel's gradient, take twice as long on a CPU; and
+        # a lone member is no axis, along which sums would be slow.
+        matrix, tensor = (-1, x.shape[-1]), (-1, self.members, self.units)
+        x = ops.reshape(x, matrix) if self.members == 1 else x
+        outputs = ops.matmul(ops.reshape(x * self.scale_in, matrix), self.kernel)
+        outputs = outputs if self.members == 1 else ops.reshape(outputs, tensor)
+        return ops.reshape(outputs * self.scale_out + self.bias, tensor)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return ``(rows, members, units)``."""
