@@ -27,6 +27,7 @@ from workbench.doctor.packages import SHOWN, package_check, package_checks
 from workbench.doctor.ports import port_checks
 from workbench.doctor.store import store_checks
 from workbench.doctor.tracking import tracking_check
+from workbench.execution.machine import usable_cores
 from workbench.experiment import Experiment
 from workbench.store.events import SweepFinished, TrialFinished
 from workbench.store.ledger import Ledger
@@ -189,7 +190,7 @@ def test_another_backend_than_the_configured_one_is_a_problem(tmp_path):
 def test_keras_imports_on_jax_and_sees_a_device():
     check = keras_check("jax")
     assert check.status == "ok", check
-    assert check.found.startswith("1 cpu; imported in ")
+    assert check.found.startswith(f"{usable_cores()} cpu; imported in ")
 
 
 # --- the store -------------------------------------------------------------------------------------------------------
@@ -222,6 +223,7 @@ def test_a_healthy_store(experiment, ledger):
     assert found["vault"].found == "1 fits read"
     assert f"version {VERSION}" in found["ledger"].found
     assert f"sweep {sweep} is running" in found["sweeps"].found
+    assert found["programs"].found == "0 compiled programs kept, 0.0 GiB"
     assert {check.status for check in found.values()} == {"ok"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from workbench.store.inspection import LedgerState, inspect_ledger
 from workbench.store.vault import DAMAGED, Vault
 from workbench.tracking.positions import projection_names
 from workbench.tracking.uri import tracking_uri
+from workbench.wording import counted
 
 SCARCE, TOO_LITTLE = 2.0 * 2**30, 0.1 * 2**30
 """Free bytes below which there is a warning, and below which a sweep would fail."""
@@ -50,6 +52,7 @@ def store_checks(experiment: Experiment) -> Iterator[Check]:
     yield _sweeps(state, experiment)
     yield _vault(Vault(experiment.store / "vault"), state.fit_keys, _repair(experiment))
     yield _projections(state, experiment)
+    yield _programs(experiment.store / "programs")
 
 
 def _ledger_remedy(experiment: Experiment) -> str:
@@ -159,3 +162,13 @@ def _projections(state: LedgerState, experiment: Experiment) -> Check:
     log = experiment.store / "logs" / "projector.log"
     remedy = f"The next workbench run catches up, or {_repair(experiment)}. If it stays so, see why: {log}"
     return Check("store", "projections", "warning", late, remedy)
+
+
+def _programs(folder: Path) -> Check:
+    """Say what compiled programs take; workers delete some while one looks."""
+    sizes = []
+    for path in folder.rglob("*-cache"):
+        with contextlib.suppress(OSError):
+            sizes.append(path.stat().st_size)
+    found = f"{counted(len(sizes), 'compiled program')} kept, {gibibytes(sum(sizes))}"
+    return Check("store", "programs", "ok", found)
