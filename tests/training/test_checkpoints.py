@@ -67,14 +67,17 @@ def same(left: TrialResult, right: TrialResult) -> bool:
 
 
 @pytest.mark.keras
-def test_a_stopped_network_goes_on_bit_for_bit(make_job, own_factory, tmp_path, caplog) -> None:
+@pytest.mark.parametrize(("fuse", "split"), [("off", 1), ("map", 0)])
+def test_a_stopped_network_goes_on_bit_for_bit(make_job, own_factory, tmp_path, caplog, fuse: str, split: int) -> None:
     job = make_job("regression", own_factory(FACTORY), checkpoint_s=0.0, epochs=5)
+    job = job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": fuse})})
     other = job.model_copy(update={"vault": tmp_path / "other"})
     whole, epochs = finish(other)
     stop_at(job, 1, 2)
-    assert [(told.split, told.epoch) for told in stop_at(job, 1, 4)] == epochs[: epochs.index((1, 4)) + 1]
-    assert sorted(path.name for path in folder(job).glob("*.npz")) == ["epoch1.npz", "older-epoch1.npz"]
-    newest = folder(job) / "epoch1.npz"
+    told = [(told.split, told.epoch) for told in stop_at(job, 1, 4)]
+    assert epochs[: epochs.index((1, 4)) + 1] == told[: epochs.index((1, 4)) + 1]
+    assert sorted(path.name for path in folder(job).glob("*.npz")) == [f"epoch{split}.npz", f"older-epoch{split}.npz"]
+    newest = folder(job) / f"epoch{split}.npz"
     newest.write_bytes(newest.read_bytes()[:-900])
     result, reports = finish(job)
     assert same(result, whole)

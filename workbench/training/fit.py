@@ -43,18 +43,18 @@ def fit(material: Material, report: Report) -> TrialResult:
     end = None if job.seconds is None else time.monotonic() + job.seconds
     checkpoints = Checkpoints(material)
     training = _Training(material, report, checkpoints)
+    known = {index: found for index in material.indices if (found := checkpoints.finished(index)) is not None}
     done: dict[int, Outcome] = {}
     try:
         for index in material.indices:
-            if (known := checkpoints.finished(index)) is not None:
-                done[index] = known
-                tell_all(training.tell(index), known.told)  # who watches the trial has to see the whole of it
-        while left := [index for index in material.indices if index not in done]:
-            for outcome in training.outcomes(left, end):
-                checkpoints.keep(outcome)
-                if not outcome.epochs:
-                    tell_all(training.tell(outcome.index), outcome.told)
-                done[outcome.index] = outcome
+            if index in known:
+                done[index] = known[index]
+                tell_all(training.tell(index), known[index].told)  # who watches the trial has to see the whole of it
+            elif index not in done:
+                left = [i for i in material.indices if i not in done and i not in known]
+                for outcome in training.outcomes(left, end):
+                    done[outcome.index] = outcome
+                    checkpoints.keep(outcome)
     except TrialStopped:
         checkpoints.flush()
         raise
@@ -99,7 +99,10 @@ class _Training:
         seconds = self._checkpoints.elapsed / count
         for split, model, watcher in zip(splits, fitted, watchers, strict=True):
             watcher.check()
-            yield self._predicted(split, model, seconds, watcher)
+            outcome = self._predicted(split, model, seconds, watcher)
+            if not outcome.epochs:
+                tell_all(self.tell(split.index), outcome.told)
+            yield outcome
 
     def tell(self, index: int, together: int = 1) -> Tell:
         """Return how a split's epochs are reported."""

@@ -13,7 +13,7 @@ from workbench.training.checkpoints import Checkpoints
 from workbench.training.epoch_state import LOG
 from workbench.training.keras_program import Start, Trainer
 from workbench.training.keras_state import State, Weights
-from workbench.training.watcher import Watcher
+from workbench.training.watcher import Watcher, tell_again
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class KerasCheckpoint:
         """Put watchers and generators where an earlier attempt was; return the starts of the rest of the training.
 
         ``None`` without a checkpoint that fits: the training begins.
+
+        Raises:
+            TrialStopped: a report of what was seen before was answered with 'stop'.
         """
         for arrays, about in self.checkpoints.epochs(self.splits[0]):
             try:
@@ -63,6 +66,7 @@ class KerasCheckpoint:
             except (KeyError, ValueError, TypeError) as error:
                 LOG.warning("a checkpoint of split %d does not fit: %s; it is not used", self.splits[0], error)
                 continue
+            tell_again(watchers)
             return found
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Watcher:
         ``until`` is the moment of ``time.monotonic()`` from which on an epoch is the last one.
         """
         self._metric, self._y, self._weight = metric, y, weight
-        self._patience, self._tell, self._until = patience, tell, until
+        self._patience, self.tell, self._until = patience, tell, until
         self.best_epoch = 0
         self.best_value = float("nan")
         self.epoch = 0
@@ -60,7 +60,7 @@ class Watcher:
         # A metric may be undefined (AUC with one class); there is no such number in a report.
         if np.isfinite(value):
             self.told.append((self.epoch, value, loss))
-            tell_all(self._tell, self.told[-1:])
+            tell_all(self.tell, self.told[-1:])
         self.truncated = not self._exhausted and self._until is not None and time.monotonic() >= self._until
         if self.done:
             self.check()
@@ -87,15 +87,10 @@ class Watcher:
         return {**about, "told": self.told}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what another watcher of the same rows had seen, and tell it again.
-
-        Raises:
-            TrialStopped: a report was answered with 'stop'.
-        """
+        """Go on from what another watcher of the same rows had seen; see `tell_again`."""
         self.told = [(epoch, value, loss) for epoch, value, loss in state["told"]]
         self.epoch, self.best_epoch = int(state["epoch"]), int(state["best_epoch"])
         self.best_value = float(state["best_value"])
-        tell_all(self._tell, self.told)
 
     @property
     def done(self) -> bool:
@@ -105,6 +100,17 @@ class Watcher:
     @property
     def _exhausted(self) -> bool:
         return self.epoch - self.best_epoch >= self._patience
+
+
+def tell_again(watchers: Sequence[Watcher]) -> None:
+    """Report what watchers of splits that train at once have seen, as they did: epoch by epoch.
+
+    Raises:
+        TrialStopped: a report was answered with 'stop'.
+    """
+    seen = [(point, watcher) for watcher in watchers for point in watcher.told]
+    for point, watcher in sorted(seen, key=lambda each: each[0][0]):
+        tell_all(watcher.tell, [point])
 
 
 def tell_all(tell: Tell, points: Iterable[Told]) -> None:
