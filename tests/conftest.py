@@ -21,9 +21,10 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Tests build the same few networks again and again, here and in workers: each program is compiled once. With a limit of
 # size JAX takes a lock; without one, a process may read what another one has half written.
-COMPILED = tempfile.mkdtemp(prefix="workbench-compiled-")
-atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
+# The processes of pytest-xdist have the folder of the one that starts them; a folder of one's own outlives the session.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="workbench-compiled-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**30)
 # Only variables set outside change what MLflow does; a test that needs one sets it itself.
