@@ -128,8 +128,8 @@ class MembersDense(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """Map ``(rows, members or 1, features)``."""
-        # As one matrix: XLA's products of tensors, and above all the kernel's gradient, take twice as long on a CPU; and
-        # a lone member is no axis, along which sums would be slow.
+        # As one matrix: on a CPU XLA's products of tensors, and above all the kernel's gradient, take twice as long. A
+        # lone member is no axis: sums beside one of length 1 are slow.
         matrix, tensor = (-1, x.shape[-1]), (-1, self.members, self.units)
         x = ops.reshape(x, matrix) if self.members == 1 else x
         outputs = ops.matmul(ops.reshape(x * self.scale_in, matrix), self.kernel)

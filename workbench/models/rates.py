@@ -39,7 +39,14 @@ def rates(**variables: str) -> Callable[[Factory], Factory]:
     return mark
 
 
-def rates_of(factory: Callable[..., Any]) -> Mapping[str, str]:
-    """Return a factory's rates, hyperparameter → name of its variables; empty for one that is not marked."""
-    found: Mapping[str, str] = getattr(factory, _ATTRIBUTE, MappingProxyType({}))
-    return found
+def rates_of(factory: Any) -> Mapping[str, str]:
+    """Return a factory's rates, hyperparameter → name of its variables; empty for one that is not marked.
+
+    Of an object with a ``build`` method, or a class of such objects, it is the method that is marked.
+    """
+    # KerasTuner hides the method of an object behind another one: its class still has it.
+    for marked in (factory, getattr(factory, "build", None), getattr(type(factory), "build", None)):
+        found: Mapping[str, str] | None = getattr(marked, _ATTRIBUTE, None)
+        if found is not None:
+            return found
+    return MappingProxyType({})
