@@ -11,10 +11,10 @@ INSTALLED := .venv/.installed
 COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check style types layers format ui bench bench-search soak docs schema lock clean
+.PHONY: help install demo test check style types layers format ui bench bench-search bench-throughput soak docs schema lock clean
 
 help:  ## Show the targets
-	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Make .venv and install everything into it, with the pinned versions
 
@@ -58,6 +58,9 @@ bench: $(INSTALLED)  ## Measure seconds to --help, to the first trial, and for t
 
 bench-search: $(INSTALLED)  ## Measure a search beside its training: use of the cores, the driver's work, memory (10 minutes)
 	$(BIN)/python -m benchmarks.search
+
+bench-throughput: $(INSTALLED)  ## Measure trials a minute beside KerasTuner's and Optuna's (2 hours)
+	$(BIN)/python -m benchmarks.throughput
 
 soak: $(INSTALLED)  ## Run the tests that take minutes: kill and resume, again and again
 	$(BIN)/python -m pytest -m soak --timeout 3600 tests

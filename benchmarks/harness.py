@@ -15,6 +15,7 @@ A benchmark with options of its own adds them to `options`, and gives what was p
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from rich.table import Table
 
 from benchmarks.machine import this_machine, versions
 from benchmarks.measurement import Measurement, Result, Row, Target
+
+FILE_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ def options(name: str, title: str) -> argparse.ArgumentParser:
 def run(benchmark: Benchmark, given: argparse.Namespace) -> int:
     """Run a benchmark as its options say; return its exit code."""
     result = _measured(benchmark, given)
-    console = Console()
+    # In a file there is no edge at which a table would have to be cut.
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     if benchmark.contest is not None and result.rows:
         console.print(benchmark.contest(result.rows))
-    console.print(_table(benchmark, result))
+    if result.measurements:
+        console.print(_table(benchmark, result))
     if given.json is not None:
         console.print(f"wrote {given.json}")
     if not given.check:
