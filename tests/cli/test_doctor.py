@@ -223,7 +223,7 @@ def test_a_healthy_store(experiment, ledger):
     assert found["vault"].found == "1 fits read"
     assert f"version {VERSION}" in found["ledger"].found
     assert f"sweep {sweep} is running" in found["sweeps"].found
-    assert found["programs"].found == "0 compiled programs kept, 0.0 GiB"
+    assert found["programs"].found == "0 compiled programs kept, 0.0 MiB"
     assert {check.status for check in found.values()} == {"ok"}
 
 

@@ -170,5 +170,5 @@ def _programs(folder: Path) -> Check:
     for path in folder.rglob("*-cache"):
         with contextlib.suppress(OSError):
             sizes.append(path.stat().st_size)
-    found = f"{counted(len(sizes), 'compiled program')} kept, {gibibytes(sum(sizes))}"
+    found = f"{counted(len(sizes), 'compiled program')} kept, {sum(sizes) / 2**20:.1f} MiB"
     return Check("store", "programs", "ok", found)
