@@ -189,7 +189,8 @@ def _means(workspace: Workspace, family: FamilyRef) -> _Means:
 
 def _lane(workspace: Workspace, family: FamilyRef, study: Study, means: _Means, space: Space, budget: Budget) -> Lane:
     config, seconds = workspace.experiment.config, budget.seconds.get(family.name)
-    template = workspace.job(family).model_copy(update={"checkpoint_s": config.training.checkpoint})
+    known = {"checkpoint_s": config.training.checkpoint, "may_be_pruned": not isinstance(means.pruner, NoPruner)}
+    template = workspace.job(family).model_copy(update=known)
     if _entry(workspace, family.name).space:
         template = template.model_copy(update={"space": space})
     return Lane(

@@ -288,8 +288,8 @@ class Job(Value):
     """Seconds between checkpoints within a split; ``None`` writes none, and begins anew."""
     space: Space | None = None
     """Ranges of the experiment's configuration, for parameters that the factory declares narrower or wider."""
-    prunes_splits: bool = False
-    """Whether the search may end the job between splits, by comparing those that are done with other trials'."""
+    may_be_pruned: bool = False
+    """Whether the search may end the job early, by what it reports."""
 
 
 class Description(Value):

@@ -44,9 +44,7 @@ def some(judge, numbers, **how):
         level = 1.0 + 0.01 * math.sin(number)
         points = [[how.get("sign", 1.0) * value for value in curve(level + 0.1 * split)] for split in range(SPLITS)]
         reports = [(s, e, v) for s, values in enumerate(points) for e, v in enumerate(values, start=1)]
-        if how.get("together", 1) > 1:
-            reports.sort(key=lambda report: report[1])
-        judge.restore(number, reports, "complete", how.get("together", 1))
+        judge.restore(number, reports, "complete", fused=how.get("together", 1) > 1)
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -95,6 +93,15 @@ def test_splits_at_once_are_judged_by_their_mean(name):
     split, _ = played(judge, 12, bad, together=SPLITS)
     assert split == SPLITS - 1, "judged before all splits had reported the epoch"
     assert played(judge, 13, good, together=SPLITS) is None
+
+
+def test_a_split_that_has_stopped_counts_with_its_last_value():
+    judge = pruner("threshold", upper=1.0)
+    for epoch, live in ((1, (0, 1)), (2, (1,)), (3, (1,))):
+        for split in live:
+            value = 0.9 if split == 0 else 0.9 + 0.1 * epoch
+            stopped = judge.report(0, split, epoch, value, together=len(live))
+            assert bool(stopped) == (epoch == 3), "its mean is (0.9 + 1.2) / 2 then"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,9 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.store.vault import Vault
 from workbench.training.build import build
 from workbench.training.bundle import load_predictor
-from workbench.training.checkpoints import Checkpoints
 from workbench.training.material import open_material
 from workbench.training.runner import run
-from workbench.training.watcher import Watcher
-from workbench.types import Description, TrialResult
+from workbench.types import Description, Job, TrialResult
 
 pytestmark = pytest.mark.keras
 
@@ -45,26 +45,47 @@ def silent(_: object) -> bool:
     return False
 
 
-def test_all_splits_train_one_compiled_program(make_job) -> None:
-    from workbench.training.keras_jax import JaxProgram
-    from workbench.training.keras_path import KerasFitter
+@pytest.fixture
+def compilations(monkeypatch) -> list[str]:
+    """The programs that were compiled since, by what the workbench knows them by."""
+    from workbench.training import jax_programs
 
-    # 151 rows in 3 splits: training parts of two sizes.
-    job = make_job("binary", "mlp", rows=151)
-    material = open_material(job)
+    jax_programs.forget()
+    made: list[str] = []
+    get = jax_programs._programs.get
+    monkeypatch.setattr(
+        jax_programs._programs, "get", lambda key, make: get(key, lambda: (made.append(key[0]), make())[1])
+    )
+    return made
 
-    def rebuild(seed: int):
-        return build(job.family, material.problem, HyperParameters(), seed)
 
-    folds = [len(material.plan.train(i)) for i in range(3)]
-    assert len(set(folds)) == 2
-    fitter = KerasFitter(rebuild(0), material.problem, job.settings, folds, rebuild, Checkpoints(material))
-    for split in material.splits(neural=True):
-        watcher = Watcher(material.monitor, split.y[split.watch], None, patience=5, tell=lambda *_: False)
-        fitter.fit(split, watcher)
-    program = fitter._program
-    assert isinstance(program, JaxProgram)
-    assert program.compilations == 1
+def fused(job: Job, fuse: str) -> Job:
+    return job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": fuse}), "vault": None})
+
+
+@pytest.mark.parametrize("fuse", ["off", "map"])
+def test_a_configuration_compiles_a_training_and_a_prediction(make_job, own_factory, compilations, fuse: str) -> None:
+    """Splits of two sizes share them, and so do later trials of other rates, which are numbers in the traced text."""
+    source = """
+    import keras
+
+    def build(hp):
+        layers = [keras.layers.Dense(8, "relu"), keras.layers.Dropout(hp.Float("dropout", 0.1, 0.9))]
+        model = keras.Sequential([*layers, keras.layers.Dense(1, "sigmoid")])
+        model.compile(keras.optimizers.AdamW(hp.Float("lr", 1e-4, 1e-1), hp.Float("decay", 1e-4, 0.5)), "bce")
+        return model
+    """
+    job = fused(make_job("binary", own_factory(textwrap.dedent(source)), rows=151), fuse)
+    plan = FoldPlan.open(job.plan)
+    assert len({len(plan.train(i)) for i in range(3)}) == 2
+    scores = set()
+    for rate in (0.25, 0.5, 0.75):
+        result = run(job.model_copy(update={"values": {"dropout": rate, "lr": rate / 10, "decay": rate / 2}}), silent)
+        assert isinstance(result, TrialResult)
+        assert (result.fused, bool(result.unfused)) == ("map" if fuse == "map" else "", fuse == "off")
+        scores.add(result.score)
+    assert len(compilations) == 2
+    assert len(scores) == 3, "the rates reach the program"
 
 
 @pytest.mark.parametrize(("source", "by_step"), [(None, False), (CONVOLVED, True)])
@@ -75,9 +96,13 @@ def test_an_epoch_is_what_train_on_batch_does(make_job, own_factory, source, by_
     """
     import keras
 
-    from workbench.training.keras_feed import feed, take, targets
-    from workbench.training.keras_jax import JaxProgram
+    from workbench.training.jax_layout import Layout
+    from workbench.training.jax_train_step import TrainStep
+    from workbench.training.jax_trainer import JaxTrainer, slow_in_loops
+    from workbench.training.keras_feed import feed, take
+    from workbench.training.keras_program import Start
     from workbench.training.keras_state import prepare, state_of
+    from workbench.training.keras_targets import targets
 
     job = make_job("binary", "mlp" if source is None else own_factory(source))
     material = open_material(job)
@@ -87,13 +112,14 @@ def test_an_epoch_is_what_train_on_batch_does(make_job, own_factory, source, by_
     table = (feed(model, split.prepared.table), targets(split.y, material.problem))
     order = np.random.default_rng(0).permutation(split.train)[:96].reshape(3, 32).astype(np.int32)
     prepare(model, take(table, order[0]))
-    program = JaxProgram(model)
-    program.start(state_of(model), table)
-    loss = program.epoch(order, 3, 1.0)
+    step = TrainStep(model, take(table, order[0]))
+    assert slow_in_loops(step) is by_step
+    trainer = JaxTrainer(model, step, Layout("map", 1), steps=3, watched=len(split.watch))
+    trainer.begin([Start(state_of(model), table, take(table[0], split.watch))])
+    (loss,) = trainer.epoch([order], 1.0, [True])
     losses = [float(model.train_on_batch(*take(table, rows), return_dict=True)["loss"]) for rows in order]
-    assert program._by_step is by_step
     assert loss == pytest.approx(np.mean(losses), rel=1e-5)
-    for ours, variable in zip(program.weights().trainable, model.trainable_variables, strict=True):
+    for ours, variable in zip(trainer.state(0).weights.trainable, model.trainable_variables, strict=True):
         np.testing.assert_allclose(ours, keras.ops.convert_to_numpy(variable.value), rtol=1e-4, atol=1e-6)
 
 
@@ -166,14 +192,14 @@ def test_a_bundle_has_the_constants_of_its_training(make_job, own_factory) -> No
 
 
 def test_a_prediction_is_an_inference_whatever_the_call_defaults_to(make_job, own_factory) -> None:
-    from workbench.training.keras_jax import JaxProgram
+    from workbench.training.keras_program import make_predictor
     from workbench.training.keras_state import prepare, state_of
 
     source = CONSTANTS.format(option=", training=True", marked=" * 0 + (1.0 if training else 0.0)")
     model = build(own_factory(source), open_material(make_job()).problem, HyperParameters(), 0).model
     x = np.zeros((2, 4), dtype=np.float32)
     prepare(model, (x, np.zeros((2, 1), dtype=np.float32)))
-    np.testing.assert_array_equal(JaxProgram(model).predict(state_of(model).weights, x), np.zeros((2, 1)))
+    np.testing.assert_array_equal(make_predictor(model).predict(state_of(model).weights, x), np.zeros((2, 1)))
 
 
 def test_two_builds_of_different_shape_are_refused(make_job, own_factory) -> None:

@@ -10,9 +10,10 @@ only, so it never ends a trial whose splits train at once.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import optuna
@@ -37,6 +38,8 @@ class _Trial:
     """The best finite value of each split."""
     waiting: dict[int, dict[int, float]] = field(default_factory=dict)
     """Values by split of each epoch that not all splits have reported."""
+    last: dict[int, float] = field(default_factory=dict)
+    """The last value of each split that trains together with others."""
 
     def take(self, direction: Direction, split: int, value: float) -> None:
         """Take note of a finite value."""
@@ -45,12 +48,13 @@ class _Trial:
             self.best[split] = value
 
     def mean(self, split: int, epoch: int, value: float, together: int) -> float | None:
-        """Return the mean of the epoch, or ``None`` while splits are missing."""
+        """Return the mean of the epoch, or ``None`` while splits are missing; those that stopped keep their last."""
         values = self.waiting.setdefault(epoch, {})
         values[split] = value
         if len(values) < together:
             return None
-        return statistics.fmean(self.waiting.pop(epoch).values())
+        self.last |= self.waiting.pop(epoch)
+        return statistics.fmean(self.last.values())
 
 
 class FoldPruner:
@@ -80,7 +84,8 @@ class FoldPruner:
 
     def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> str:
         """Take a value; say whether the split's curve or the splits before it are reason to stop."""
-        taken = self._take(number, split, epoch, value, together)
+        fused = together > 1 or bool(number in self._running and self._running[number].last)
+        taken = self._take(number, split, epoch, value, together, fused=fused)
         if taken is None:
             return ""
         at, value, worse = taken
@@ -88,10 +93,13 @@ class FoldPruner:
             return f"{value:.5g} is behind the others ({self._options.name})"
         return f"worse than the {_ordinal(self._keep)} trial in the splits before" if worse else ""
 
-    def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
+    def restore(
+        self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, *, fused: bool = False
+    ) -> None:
         """Take a trial that has ended; it costs microseconds a report."""
-        for split, epoch, value in reports:
-            taken = self._take(number, split, epoch, value, together, judging=False)
+        points = sorted(reports, key=lambda point: point[1]) if fused else reports
+        for split, epoch, value, together in _counted(points, fused=fused):
+            taken = self._take(number, split, epoch, value, together, fused=fused, judging=False)
             if taken is not None and self._judges_curves:
                 self._study(taken[0]).restore(number, epoch, taken[1])
         self.end(number, state)
@@ -115,11 +123,11 @@ class FoldPruner:
             study.forget(number)
 
     def _take(
-        self, number: int, split: int, epoch: int, value: float, together: int, *, judging: bool = True
+        self, number: int, split: int, epoch: int, value: float, together: int, *, fused: bool, judging: bool = True
     ) -> tuple[int, float, bool] | None:
         """Return where a finite value belongs, the value, and whether the ended splits are worse; or ``None``."""
         trial = self._running.setdefault(number, _Trial())
-        if together > 1:
+        if fused:
             mean = trial.mean(split, epoch, value, together)
             if mean is None:
                 return None
@@ -157,6 +165,13 @@ class FoldPruner:
             pruner = optuna_pruner(name, options)
             self._studies[split] = CurveStudy(self._options.direction, pruner, remembers=remembers(name, options))
         return self._studies[split]
+
+
+def _counted(points: Iterable[tuple[int, int, float]], *, fused: bool) -> Iterator[tuple[int, int, float, int]]:
+    """Yield points, of splits that trained at once by rising epochs, with how many splits reported the epoch."""
+    for _, group in itertools.groupby(points, key=lambda point: point[1]):
+        same = list(group)
+        yield from ((*point, len(same) if fused else 1) for point in same)
 
 
 def _ordinal(place: int) -> str:

@@ -84,6 +84,8 @@ class Lane:
     _look_again: float = -math.inf
     """When a hurried search looks next for what is worth promoting."""
     _seen: set[int] = field(default_factory=set)
+    _fused: bool = False
+    """Whether the splits of the last complete trial trained at once."""
     """Ids of the trials whose end the engine knows, or will be told."""
 
     def __post_init__(self) -> None:
@@ -172,7 +174,10 @@ class Lane:
         curve, suggestion = _curve(trial, reports), Suggestion(trial.values, trial.epochs, trial.told)
         ended = Ended(trial.state, trial.result, trial.failure)
         if trial.origin == "search":
-            self.pruner_of(trial.stage).restore(turn, _points(curve), ended.pruning)
+            if trial.result is not None:
+                self._fused = bool(trial.result.fused)
+            # A pruned trial has no result that could tell: it was trained as the one before it.
+            self.pruner_of(trial.stage).restore(turn, _points(curve), ended.pruning, fused=self._fused)
             self.claimed += trial.id not in self._screened
             self._count(ended, trial.stage, trial.seconds)
         self._learn(turn, suggestion, trial.stage, ended, curve)
@@ -182,7 +187,7 @@ class Lane:
         self._screened.add(trial.id)
         self.claimed += 1
         ended, curve = Ended("screened", result), _curve(trial, reports) if trial.state == "screened" else ()
-        self.screening_pruner.restore(turn, _points(curve), ended.pruning)
+        self.screening_pruner.restore(turn, _points(curve), ended.pruning, fused=bool(result.fused))
         before = self.failed_in_a_row
         self._count(ended, "screen", trial.seconds if trial.state == "screened" else None)
         if trial.state != "screened":

@@ -42,8 +42,8 @@ class Pruner(Protocol):
     def report(self, number: int, split: int, epoch: int, value: float, together: int = 1) -> str:
         """Take a split's watched value after an epoch (1-based); return why the trial should end, "" to go on.
 
-        ``together`` splits train at once: they are judged by their mean, when all have reported the epoch. A value that
-        is not finite is no reason to prune, and is left out.
+        ``together`` splits train at once: they are judged by their mean, when all have reported the epoch; those that
+        have stopped before count with their last value. A value that is not finite is no reason to prune.
         """
         ...
 
@@ -55,8 +55,13 @@ class Pruner(Protocol):
         """Drop what an attempt reported: the trial begins anew."""
         ...
 
-    def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
-        """Take a trial that ended in an earlier run: its (split, epoch, value) in their order, without judging them."""
+    def restore(
+        self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, *, fused: bool = False
+    ) -> None:
+        """Take a trial that ended in an earlier run: its (split, epoch, value) in their order, without judging them.
+
+        Those of splits that trained at once, ``fused``, may come in any order.
+        """
         ...
 
 
@@ -73,7 +78,9 @@ class NoPruner:
     def forget(self, number: int) -> None:
         """Ignore it."""
 
-    def restore(self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, together: int = 1) -> None:
+    def restore(
+        self, number: int, reports: Iterable[tuple[int, int, float]], state: Ended, *, fused: bool = False
+    ) -> None:
         """Ignore it."""
 
 

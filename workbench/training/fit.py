@@ -93,10 +93,13 @@ class _Training:
         count = min(self._together, len(left))
         splits = [first, *map(self._split, left[1:count])]
         until = _share(end, count, len(left))
-        watchers = [self._watcher(split, count, until) for split in splits]
+        watchers: list[Watcher] = []
+        watchers += [self._watcher(split, watchers, until) for split in splits]
         self._checkpoints.begin()
+        began = time.perf_counter()
         fitted = self._fitter.fit_all(splits, watchers)
-        seconds = self._checkpoints.elapsed / count
+        # Compiling is no training: whether it takes seconds or none depends on what was trained before.
+        seconds = (self._checkpoints.elapsed - setup_clock.seconds_after(began)) / count
         for split, model, watcher in zip(splits, fitted, watchers, strict=True):
             watcher.check()
             outcome = self._predicted(split, model, seconds, watcher)
@@ -104,12 +107,14 @@ class _Training:
                 tell_all(self.tell(split.index), outcome.told)
             yield outcome
 
-    def tell(self, index: int, together: int = 1) -> Tell:
-        """Return how a split's epochs are reported."""
+    def tell(self, index: int, together: Sequence[Watcher] = ()) -> Tell:
+        """Return how a split's epochs are reported, with the watchers of the splits that train at once."""
 
         def tell(epoch: int, value: float, loss: float | None) -> bool:
+            # A split that has stopped reports no more: nobody should wait for it.
+            live = sum(watcher.epoch >= epoch or not watcher.done for watcher in together)
             job = self._material.job.job_id
-            told = Reported(job_id=job, split=index, epoch=epoch, value=value, loss=loss, together=together)
+            told = Reported(job_id=job, split=index, epoch=epoch, value=value, loss=loss, together=max(live, 1))
             return self._report(told)
 
         return tell
@@ -122,7 +127,7 @@ class _Training:
     def _split(self, index: int) -> Split:
         return self._material.split(index, neural=self.built.neural)
 
-    def _watcher(self, split: Split, together: int, until: float | None) -> Watcher:
+    def _watcher(self, split: Split, together: Sequence[Watcher], until: float | None) -> Watcher:
         y, weights = split.y[split.watch], split.weights(split.watch)
         tell, patience = self.tell(split.index, together), self._fitter.patience
         return Watcher(self._material.monitor, y, weights, patience=patience, tell=tell, until=until)

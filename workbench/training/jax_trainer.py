@@ -36,12 +36,13 @@ def slow_in_loops(step: TrainStep) -> bool:
 class JaxTrainer:
     """Trains a group of splits; see `workbench.training.keras_program.Trainer`."""
 
-    def __init__(self, model: Any, step: TrainStep, layout: Layout, watched_rows: int) -> None:
-        """Take a model, its traced step, how the splits lie, and the most rows of a split that are watched."""
+    def __init__(self, model: Any, step: TrainStep, layout: Layout, *, steps: int, watched: int) -> None:
+        """Take a model, its traced step, how splits lie, and the most steps of an epoch and rows that are watched."""
         self._step, self._layout = step, layout
         self._trainable = len(model.trainable_variables)
         self._by_step = slow_in_loops(step)
-        self.predictor = JaxPredictor(model, layout, watched_rows)
+        self._steps = 1 if self._by_step else few_sizes(steps, least=8)
+        self.predictor = JaxPredictor(model, layout, watched)
         self._numbers: dict[str, Any] = {}
         self._table: list[Any] = []
         self._watched: list[Any] = []
@@ -99,8 +100,7 @@ class JaxTrainer:
         return Weights(taken[: self._trainable], taken[self._trainable :])
 
     def _call(self, orders: Sequence[NDArray[np.int32]], rate: float, live: Sequence[bool]) -> Any:
-        most = 1 if self._by_step else few_sizes(max(map(len, orders)), least=8)
-        order = np.zeros((self._layout.slots, most, orders[0].shape[1]), dtype=np.int32)
+        order = np.zeros((self._layout.slots, self._steps, orders[0].shape[1]), dtype=np.int32)
         steps = np.zeros(self._layout.slots, dtype=np.int32)
         alive = np.zeros(self._layout.slots, dtype=bool)
         for slot, rows in enumerate(orders):

@@ -42,8 +42,8 @@ class Grouping:
         if self.reason:
             LOG.info("%s: splits train one after another: %s", self._job.family.name, self.reason)
 
-    def trainer(self, splits: int, watched: int) -> Trainer:
-        """Return the trainer of groups of so many splits, each with at most so many watched rows."""
+    def trainer(self, splits: int, *, steps: int, watched: int) -> Trainer:
+        """Return the trainer of groups of so many splits, with at most so many steps an epoch and watched rows."""
         if self._step is None:
             from workbench.training.keras_tensorflow import TensorFlowTrainer
 
@@ -51,7 +51,7 @@ class Grouping:
         from workbench.training.jax_layout import Layout
         from workbench.training.jax_trainer import JaxTrainer
 
-        return JaxTrainer(self._model, self._step, Layout(self.strategy or "map", splits), watched)
+        return JaxTrainer(self._model, self._step, Layout(self.strategy or "map", splits), steps=steps, watched=watched)
 
     def _reason(self, table: Table, splits: int) -> str:
         if self._step is None:
@@ -67,8 +67,8 @@ class Grouping:
         needed, free = splits * self._bytes(table), psutil.virtual_memory().available
         if needed > MEMORY_SHARE * free:
             return f"{splits} tables at once take {needed / 1e6:.0f} MB, too much of the {free / 1e6:.0f} MB left"
-        if self._job.settings.fuse == "auto" and self._strategy() == "map" and self._job.prunes_splits:
-            return "the search may prune the trial between splits, and together they would not train faster on one core"
+        if self._job.settings.fuse == "auto" and self._strategy() == "map" and self._job.may_be_pruned:
+            return "on one core they train as fast, and a trial may be pruned after the first of them"
         return ""
 
     def _strategy(self) -> Strategy:

@@ -98,7 +98,7 @@ class KerasFitter:
             starts.append(Start(state, table, take(self._feed(split), split.watch)))
         if self._trainer is None:
             watched = max(len(split.watch) for split in group.splits)
-            self._trainer = self._grouping.trainer(len(starts), watched)
+            self._trainer = self._grouping.trainer(len(starts), steps=max(self._uniform_steps), watched=watched)
         self._trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
         return self._trainer
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import time
 
 _began: float | None = None
-_seconds = 0.0
+_seconds = _ready = 0.0
 
 
 def begin() -> None:
     """Begin with a job."""
-    global _began, _seconds
-    _began, _seconds = time.perf_counter(), 0.0
+    global _began, _seconds, _ready
+    _began, _seconds, _ready = time.perf_counter(), 0.0, 0.0
 
 
 def ready() -> None:
     """Say that the first step is about to be trained; later calls say nothing."""
-    global _began, _seconds
+    global _began, _seconds, _ready
     if _began is not None:
-        _seconds, _began = time.perf_counter() - _began, None
+        _ready = time.perf_counter()
+        _seconds, _began = _ready - _began, None
+
+
+def seconds_after(moment: float) -> float:
+    """Return how much of the time to get ready fell after a moment of ``time.perf_counter()``."""
+    return max(0.0, _ready - moment)
 
 
 def seconds() -> float:
