@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from workbench.errors import FactoryError
 from workbench.training.keras_program import Start
@@ -143,7 +144,9 @@ def half_precision_has_its_learning_rate() -> None:
     trainer = TensorFlowTrainer(model)
     begin(trainer, model, PLAIN)
     first = trainer.state(0)
+    registered = set(ops.gradient_registry.list())
     (loss,) = trainer.epoch([order(0, 3)], 0.25, [True])
+    assert set(ops.gradient_registry.list()) <= registered, "TensorFlow's registry keeps the graph of the epoch"
     assert loss is not None
     assert np.isfinite(loss)
     np.testing.assert_allclose(float(model.optimizer.learning_rate), 0.25e-2, rtol=1e-6)

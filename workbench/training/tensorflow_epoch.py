@@ -16,6 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workbench.errors import FactoryError
+from workbench.training.tensorflow_registry import forget_reductions
 
 
 class Epochs:
@@ -71,6 +72,7 @@ class Epochs:
 
     def _traced(self, table: Any, batch: int) -> Any:
         """Return the graph for tables of this structure, of any number of rows; it is traced once."""
+        traces = self.traces
         try:
             return self._loop.get_concrete_function(
                 keras.tree.map_structure(_any_rows, table), tf.TensorSpec((None, batch), tf.int64)
@@ -81,6 +83,9 @@ class Epochs:
                 "depends on a tensor's value must be said with operations of keras.ops or tf; or compile the model "
                 "with run_eagerly=True, which is slow"
             ) from error
+        finally:
+            if self.traces > traces:
+                forget_reductions()
 
     def _run(self, table: Any, order: Any) -> Any:
         def step(index: Any, _: Any) -> Any:
