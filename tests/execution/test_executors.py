@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -40,15 +41,20 @@ class TestLocalExecutor(ExecutorContract):
 
     def test_prints_do_not_disturb_the_protocol(self, tmp_path):
         (tmp_path / "loud.py").write_text(
-            "import os\nfrom workbench.testing import echo\n"
-            "def run(job, report):\n    print('hello'); os.write(1, b'raw\\n'); return echo(job, report)\n"
+            "import logging, os\nfrom workbench.testing import echo\n"
+            "def run(job, report):\n    print('hello'); os.write(1, b'raw\\n')\n"
+            "    for name in ('workbench.loud', 'theirs'): logging.getLogger(name).info('from %s', name)\n"
+            "    return echo(job, report)\n"
         )
         executor = LocalExecutor(ExecutorOptions(runner="loud:run", runner_root=tmp_path, logs=tmp_path))
         try:
             assert self._run(executor, self._job(tmp_path, "1", {}))[-1].event == "finished"
         finally:
             executor.close()
-        assert "hello" in (tmp_path / "worker-0.log").read_text()
+        log = (tmp_path / "worker-0.log").read_text()
+        assert "hello" in log
+        assert re.search(r"^2\d{3}-\S+ \S+ INFO from workbench.loud$", log, re.MULTILINE)
+        assert "theirs" not in log
 
 
 @pytest.mark.parametrize(("last", "sent"), [(100, 100), (1000, 190), (10_000, 280)])

@@ -7,6 +7,7 @@ once when its input closes, which is what the driver's death looks like from her
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import queue
 import signal
@@ -81,6 +82,19 @@ def die_with_driver(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
+def log_to_stderr() -> None:
+    """Write what the workbench's loggers say from INFO on to standard error, which is the worker's log.
+
+    What libraries log stays as they have it, and a root handler of the user's code does not say ours again.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("workbench")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
 def main() -> None:
     """Keep the pipe to the driver for events alone: prints of jobs and of C libraries go to standard error."""
     if len(sys.argv) > 1:
@@ -89,6 +103,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    log_to_stderr()
     Worker(sys.stdin, events).serve()
 
 
