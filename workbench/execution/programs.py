@@ -27,9 +27,12 @@ UNUSED_DAYS = 30.0
 """After which the programs of another kind of worker are deleted."""
 LOCK_SECONDS = 1.0
 
-DECIDING = ("vendor_id", "cpu family", "model", "model name", "flags", "Features", "isa")
-"""Of ``/proc/cpuinfo``: for which CPU XLA generates code (x86; ARM's are next; RISC-V's ``isa``)."""
-DECIDING_ARM = ("CPU implementer", "CPU architecture", "CPU variant", "CPU part")
+DECIDING = (
+    *("vendor_id", "cpu family", "model", "model name", "flags"),  # x86
+    *("Features", "CPU implementer", "CPU architecture", "CPU variant", "CPU part"),  # ARM
+    "isa",  # RISC-V
+)
+"""Lines of ``/proc/cpuinfo`` that say for which CPU XLA generates code."""
 
 ENTRY = "-cache"
 USED = "-atime"
@@ -79,7 +82,7 @@ def features(cpuinfo: str) -> str:
     for core in cpuinfo.split("\n\n"):
         fields = (line.partition(":") for line in core.splitlines())
         told = {name.strip(): " ".join(sorted(value.split())) for name, _, value in fields}
-        cores.add("; ".join(f"{name}: {told[name]}" for name in (*DECIDING, *DECIDING_ARM) if name in told))
+        cores.add("; ".join(f"{name}: {told[name]}" for name in DECIDING if name in told))
     return "\n".join(sorted(cores - {""}))
 
 
