@@ -27,6 +27,8 @@ class Trained:
     result: TrialResult
     seconds: float
     """From handing the job over to hearing of its end."""
+    cpu_seconds: float
+    """Of the worker since the trial before, or its start."""
     resident_mb: float
     """What the worker held then, in MB of 10^6 bytes."""
 
@@ -37,18 +39,20 @@ def trained(executor: Executor, template: Job, values: Iterable[Values]) -> Iter
     Raises:
         RuntimeError: a job did not end well, or the worker was replaced.
     """
-    workers = set()
+    workers, worked = set(), 0.0
     for number, each in enumerate(values):
         update = {"job_id": str(number), "values": each, "fit_key": f"{number:016x}"}
         began = time.perf_counter()
         executor.submit(template.model_copy(update=update))
         result = _ended(executor)
         seconds = time.perf_counter() - began
-        worker = max(psutil.Process().children(recursive=True), key=lambda process: process.memory_info().rss)
+        worker = _worker()
         workers.add(worker.pid)
         if len(workers) > 1:
             raise RuntimeError(f"the worker was replaced before trial {number + 1}")
-        yield Trained(result, seconds, worker.memory_info().rss / 1e6)
+        used = worker.cpu_times()
+        before, worked = worked, used.user + used.system
+        yield Trained(result, seconds, worked - before, worker.memory_info().rss / 1e6)
 
 
 def growth(folder: Path, trials: int) -> Measurement:
@@ -73,6 +77,11 @@ def growth(folder: Path, trials: int) -> Measurement:
         unit="MB",
         note=f"a worker's {first:.0f} MB at trial {SETTLED}",
     )
+
+
+def _worker() -> psutil.Process:
+    """Return the worker process that this one has started."""
+    return next(child for child in psutil.Process().children() if "workbench.execution.worker" in child.cmdline())
 
 
 def _ended(executor: Executor) -> TrialResult:

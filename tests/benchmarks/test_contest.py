@@ -35,11 +35,7 @@ def test_contenders_get_the_same_folds_and_values(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("cores", [2, 4])
 def test_each_ratio_that_is_asked_for_is_measured(cores: int) -> None:
-    rows = [
-        row(name, size, 6.0 if name == "keras_tuner" else 30.0)
-        for size in (1000, 10_000, 50_000)
-        for name in CONTENDERS
-    ]
+    rows = [row(name, size, 6.0 if name == "keras_tuner" else 30.0) for size in SIZES for name in CONTENDERS]
     found = {measurement.name: measurement.value for measurement in _ratios(rows)}
     assert set(found.values()) == {5.0}
     asked = {target.measurement for target in targets(cores)}
