@@ -21,8 +21,8 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
     The rate is a non-trainable variable named ``rate``: models that differ in it alone share one compiled program. Its
     mean is exact: the scale is that of the rate as it is realised. At a rate of 0 the inputs stay what they are.
 
-    On JAX a mask costs a tenth of the stock layer's on a CPU, where the generator of random bits takes more time than a
-    small network's matrix products: 12 instead of 131 µs for a batch of 256 by 128 on one core.
+    On JAX it costs a tenth of the stock layer on a CPU, whose random bits take as long as a small network's matrix
+    products: 12 instead of 127 µs for a batch of 256 by 128, 88 instead of 1,048 µs for 256 by 8 by 128, on one core.
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -57,10 +57,9 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
         """Drop in training; return the inputs otherwise."""
         if not training:
             return inputs
-        threshold = ops.round(self._rate * LEVELS)
-        kept = ops.maximum(1 - threshold / LEVELS, 1 / LEVELS)  # a scale of infinity would make NaN of the gradient
-        scaled = inputs * ops.cast(1 / kept, inputs.dtype)
-        return ops.where(self._levels(inputs) >= threshold, scaled, ops.zeros_like(scaled))
+        rate = ops.round(self._rate * LEVELS) / LEVELS
+        kept = ops.maximum(1 - rate, 1 / LEVELS)  # a scale of infinity would make NaN of the gradient
+        return ops.where(self._uniform(inputs) >= rate, inputs * ops.cast(1 / kept, inputs.dtype), 0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the input."""
@@ -70,15 +69,15 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
         """Return the constructor's arguments, with the present rate."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
-    def _levels(self, inputs: Any) -> Any:
-        """Return whole numbers, float32, uniform from 0 to ``LEVELS - 1``, in the shape of the inputs."""
+    def _uniform(self, inputs: Any) -> Any:
+        """Return multiples of ``1 / LEVELS`` from 0 to below 1, all as likely, in the shape of the inputs."""
         if keras.backend.backend() == "jax":
-            return jax_levels(self.seed_generator.next(), inputs.shape)
-        return ops.floor(LEVELS * keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator))
+            return jax_uniform(self.seed_generator.next(), inputs.shape)
+        return keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator)
 
 
-def jax_levels(key: Any, shape: tuple[int, ...]) -> Any:
-    """Return whole numbers, float32, uniform from 0 to ``LEVELS - 1``.
+def jax_uniform(key: Any, shape: tuple[int, ...]) -> Any:
+    """Return multiples of ``1 / LEVELS`` from 0 to below 1, float32, all as likely.
 
     JAX' generator draws two words for the whole array; each element's number is a hash of its index and of them:
     triple32 (Wellons, 2018, "Prospecting for hash functions"), keyed before its first and its second multiplication.
@@ -98,7 +97,7 @@ def jax_levels(key: Any, shape: tuple[int, ...]) -> Any:
     word = (word ^ (word >> 11)) * jnp.uint32(0xAC4C1B51)
     word = (word ^ (word >> 15)) * jnp.uint32(0x31848BAB)
     word = word ^ (word >> 14)
-    return (word >> 9).astype(jnp.float32)
+    return (word >> 9).astype(jnp.float32) / LEVELS
 
 
 def short(variable: Any) -> float:
