@@ -94,13 +94,25 @@ def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -
             # Importing Keras may draw random numbers: the first build must not differ from those that follow.
             reseed()
             answer = call_factory(factory, hp.anew(), problem.fresh())
-    recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
+        recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
+        _create_variables(recipe.model, problem)
     if fit is None and is_keras(recipe.model) and overrides_fit(recipe.model):
         fit = model_fit
     if fit is not None and is_keras(recipe.model) and not recipe.model.compiled:
         recipe.model.compile()  # a loop of the user's own needs neither its optimizer nor a loss
     _check(recipe.model, family.factory)
     return Built(recipe, hp, fit)
+
+
+def _create_variables(model: Any, problem: Problem) -> None:
+    """Let a Keras model without inputs see a row, so that its layers draw their weights under the build's seed."""
+    if not is_keras(model) or model.built:
+        return
+    from workbench.training.keras_targets import output_spec
+
+    # One that does not take the plain matrix is told when it is prepared for training.
+    with contextlib.suppress(FactoryError):
+        output_spec(model, np.zeros((1, problem.width), dtype=np.float32))
 
 
 def _check(model: Any, factory: str) -> None:

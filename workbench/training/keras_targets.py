@@ -81,8 +81,9 @@ def output_spec(model: Any, x: Any) -> Any:
     inputs = keras.tree.map_structure(symbol, x)
     try:
         return compute_output_spec(lambda tensors: model(tensors, training=False), inputs)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise FactoryError(f"the model cannot be called with rows of this table: {error}") from error
+    except Exception as error:  # it is the user's code
+        said = f"{type(error).__name__}: {error}"
+        raise FactoryError(f"the model cannot be called with rows of this table: {said}") from error
 
 
 def broadcast(model: Any, outputs: Any, target: Any) -> int:
