@@ -65,12 +65,12 @@ class PeriodicEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
     The PBLD layer of RealMLP (Holzmüller et al., 2024, "Better by default", appendix A), after "On embeddings for
     numerical features in tabular deep learning" (Gorishniy et al., 2022). Input ``(rows, p)``, output
-    ``(rows, p * width)``.
+    ``(rows, p * width)``. It is float32 under any global dtype policy: of many turns 16 bits know no angle.
     """
 
     def __init__(self, frequencies: int = 16, width: int = 4, sigma: float = 0.1, **kwargs: Any) -> None:
         """Take the number of frequencies of each number, the width of its embedding, and the frequencies' spread."""
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.frequencies, self.width, self.sigma = frequencies, width, sigma
 
     def build(self, input_shape: Shape) -> None:

@@ -88,7 +88,9 @@ def _outputs(problem: Problem, hidden: Any) -> Any:
 
     from workbench.models.layers import MembersHead
 
-    return keras.layers.Activation(problem.activation, dtype="float32")(MembersHead(problem.outputs)(hidden))
+    # In float32 under any policy: 8 bits of a logit are not enough to rank rows by.
+    logits = MembersHead(problem.outputs, dtype="float32")(hidden)
+    return keras.layers.Activation(problem.activation, dtype="float32")(logits)
 
 
 def _by_rows(problem: Problem, few: Any, many: Any) -> Any:

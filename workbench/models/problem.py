@@ -91,7 +91,7 @@ class Problem:
         return made
 
     def encode(self, hp: HyperParameters) -> Any:
-        """Return a float32 tensor ``(rows, features)``: the numerics beside embeddings of the categories.
+        """Return a tensor ``(rows, features)``: the numerics beside embeddings of the categories.
 
         All embeddings have the width ``hp["embedding"]`` and lie in one table, each feature at its own offset: one
         gather instead of a layer a feature keeps the program small and its compilation short.

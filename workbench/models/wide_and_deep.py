@@ -34,7 +34,7 @@ def build(hp: HyperParameters, problem: Problem) -> Recipe:
 
     from workbench.models.optimizers import AdamW
 
-    logits = keras.layers.Add()([*_wide(hp, problem), _deep(hp, problem)])
+    logits = keras.layers.Add(dtype="float32")([*_wide(hp, problem), _deep(hp, problem)])
     outputs = keras.layers.Activation(problem.activation, dtype="float32", name="prediction")(logits)
     model = keras.Model(problem.inputs, outputs)
     rate = hp.Float("lr", 3e-4, 2e-2, sampling="log", default=2e-3)
@@ -45,12 +45,16 @@ def build(hp: HyperParameters, problem: Problem) -> Recipe:
 
 
 def _wide(hp: HyperParameters, problem: Problem) -> list[Any]:
-    """Return tensors ``(rows, outputs)``: linear in the numbers, a weight for each category and each pair of them."""
+    """Return tensors ``(rows, outputs)``: linear in the numbers, a weight for each category and each pair of them.
+
+    They are float32 under any dtype policy, as all logits are: 8 bits are not enough to rank rows by.
+    """
     import keras
 
     parts = []
     if problem.schema.numeric:
-        parts.append(keras.layers.Dense(problem.outputs, use_bias=False)(problem.inputs["numeric"]))
+        linear = keras.layers.Dense(problem.outputs, use_bias=False, dtype="float32")
+        parts.append(linear(problem.inputs["numeric"]))
     if problem.schema.categorical:
         parts.append(_weights(problem.inputs["categorical"], problem.schema.sizes, problem.outputs))
     pairs = crossed(problem.schema.sizes)
@@ -74,7 +78,7 @@ def _weights(codes: Any, sizes: tuple[int, ...], outputs: int) -> Any:
     import keras
 
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-    table = keras.layers.Embedding(int(sum(sizes)), outputs, embeddings_initializer="zeros")
+    table = keras.layers.Embedding(int(sum(sizes)), outputs, embeddings_initializer="zeros", dtype="float32")
     return keras.ops.sum(table(keras.ops.add(codes, offsets[None, :])), axis=1)
 
 
@@ -88,7 +92,7 @@ def _deep(hp: HyperParameters, problem: Problem) -> Any:
     dropout = hp.Float("dropout", 0.0, 0.5, default=0.1)
     for _ in range(hp.Int("depth", 1, 4, default=2)):
         x = Dropout(dropout)(keras.layers.Dense(width, "relu")(x))
-    return keras.layers.Dense(problem.outputs, name="logits")(x)
+    return keras.layers.Dense(problem.outputs, dtype="float32", name="logits")(x)
 
 
 def crossed(sizes: tuple[int, ...]) -> list[tuple[int, int]]:

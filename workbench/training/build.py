@@ -19,8 +19,8 @@ from workbench.models.hyperparameters import HyperParameters
 from workbench.models.own_fit import OwnFit, model_fit, overrides_fit, own_fit
 from workbench.models.problem import Problem
 from workbench.models.recipe import Recipe
-from workbench.training import initial
-from workbench.types import Backend, FamilyRef, Space, Values
+from workbench.training import initial, precision
+from workbench.types import Backend, DtypePolicy, FamilyRef, Space, Values
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,30 @@ def use_backend(backend: Backend) -> None:
         )
 
 
-def build(family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int) -> Built:
+def build(
+    family: FamilyRef, problem: Problem, hp: HyperParameters, seed: int, policy: DtypePolicy = "float32"
+) -> Built:
     """Call the factory under a seed.
+
+    Args:
+        family: names the factory.
+        problem: what it is told.
+        hp: what it asks.
+        seed: what it draws by.
+        policy: Keras' dtype policy of all layers that choose none themselves.
 
     Raises:
         FactoryError: the factory raised, or returned something that is not a model.
     """
     factory = made(registry.load(family.factory, family.root))
     fit = own_fit(factory)
-    with seeded(seed) as reseed:
+    with seeded(seed) as reseed, precision.under(policy) as set_policy:
         without_keras = "keras" not in sys.modules
         answer = call_factory(factory, hp, problem.fresh())
         if without_keras and "keras" in sys.modules:
-            # Importing Keras may draw random numbers: the first build must not differ from those that follow.
+            # It drew random numbers, perhaps, and has its own policy: the first build must not differ from later ones.
             reseed()
+            set_policy()
             answer = call_factory(factory, hp.anew(), problem.fresh())
         recipe = answer if isinstance(answer, Recipe) else Recipe(model=answer)
         _create_variables(recipe.model, problem)

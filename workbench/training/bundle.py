@@ -73,6 +73,7 @@ def save_bundle(folder: Path, material: Material, built: Built, split: Split, mo
             "seed": material.seed(0, "fit"),
             "problem": material.problem.to_json(),
             "backend": job.settings.backend,
+            "dtype_policy": job.settings.dtype_policy,
             "split": split.index,
         },
     )
@@ -126,7 +127,7 @@ def _load_model(folder: Path, bundle: dict[str, Any], family: FamilyRef, problem
     if kind == "keras":
         from workbench.training.keras_loading import load_keras
 
-        return load_keras(folder, family, problem, bundle["values"], bundle["backend"], bundle.get("seed", 0))
+        return load_keras(folder, family, problem, bundle)
     if kind == "lightgbm":
         from workbench.training.lightgbm_path import load_lightgbm
 

@@ -63,7 +63,8 @@ class _Trial:
     def probe(self, hp: HyperParameters) -> None:
         """Build once."""
         material = self._material
-        built = build(material.job.family, material.problem, hp, material.seed(0, "fit"))
+        job, seed = material.job, material.seed(0, "fit")
+        built = build(job.family, material.problem, hp, seed, job.settings.dtype_policy)
         first = self._split is None
         if self._split is None:
             self._split = next(material.splits(neural=built.neural))

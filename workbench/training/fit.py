@@ -166,7 +166,8 @@ class _Training:
 def _built(material: Material, seed: int) -> Built:
     job = material.job
     family = job.family
-    built = build(family, material.problem, HyperParameters(job.values, space=job.space), seed)
+    hp = HyperParameters(job.values, space=job.space)
+    built = build(family, material.problem, hp, seed, job.settings.dtype_policy)
     if family.root is not None:  # what is installed is not executed again
         confirm_code(f"factory '{family.name}'", family.factory, family.root, family.code)
     if job.batch_scale == 1.0:

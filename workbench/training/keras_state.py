@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from workbench.errors import FactoryError, StoreError
+from workbench.training import precision
 from workbench.training.initial import drawn_by_numpy
 
 
@@ -42,7 +43,8 @@ def prepare(model: Any, batch: tuple[Any, ...]) -> None:
     """
     try:
         # Not public, but what fit() itself calls; the alternative is a training step, which compiles for a second.
-        with drawn_by_numpy():
+        # Layers that are made only now have the policy of those that the factory made.
+        with drawn_by_numpy(), precision.under(model.dtype_policy):
             model._symbolic_build(data_batch=batch)
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from workbench.errors import TrialFailed, TrialStopped
 from workbench.models.own_fit import call_fit, model_fit
 from workbench.models.problem import Problem
+from workbench.training import precision
 from workbench.training.build import Built, Rebuild, seeded
 from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.keras_feed import feed, take, targets
@@ -39,6 +40,8 @@ class OwnFitFitter(OneByOne):
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience
         self._batch = recipe.batch_size or settings.batch_size
+        # Keras on JAX without compilation would train operation by operation, which nobody asks for.
+        self._jit_compile = settings.jit_compile if keras.backend.backend() == "tensorflow" else None
         self._predictor: Predictor | None = None
         self._trained: Built | None = None
         self.weights = 0
@@ -60,6 +63,8 @@ class OwnFitFitter(OneByOne):
     def _fresh(self, data: OwnData, seed: int) -> Built:
         """Return a model in the initial state of a build under the split's seed."""
         fresh = self._rebuild(seed)
+        if self._jit_compile is not None:
+            fresh.model.jit_compile = self._jit_compile
         prepare(fresh.model, take((data.x, data.y), slice(0, 1)))
         if self._trained is None:
             return fresh
@@ -129,7 +134,8 @@ def train(
         options["batch_size"] = batch
     if rows.weight is not None:
         options["sample_weight"] = np.asarray(rows.weight, dtype=np.float32)
-    call_fit(own, recorded.hp, fresh.model, rows.x, rows.y, callbacks=[callback], **options)
+    with precision.under(fresh.model.dtype_policy):
+        call_fit(own, recorded.hp, fresh.model, rows.x, rows.y, callbacks=[callback], **options)
 
 
 class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
