@@ -315,7 +315,8 @@ class Gate(layers.Layer):
 
     def build(self, shape):
         self.gate = self.add_weight(shape=(shape[-1],), initializer="random_normal")
-        self.inner = layers.Dense(WIDTH)
+        # A bias below a batch normalisation has no gradient but rounding errors, which Adam would make steps of.
+        self.inner = layers.Dense(WIDTH, use_bias=False)
 
     def call(self, x):
         return self.inner(x * ops.sigmoid(self.gate))

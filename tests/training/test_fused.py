@@ -86,9 +86,9 @@ def trained(material: Material) -> Trained:
         group = splits[first : first + together]
         curves: list[list[tuple[float, float | None]]] = [[] for _ in group]
         watchers = [watcher_of(material, split, curve) for split, curve in zip(group, curves, strict=True)]
-        for position, fitted in enumerate(fitter.fit_all(group, watchers)):
-            found.weights.append(fitter._trainer.state(position).weights.arrays)
-            found.oof.append(fitted.model.predict(group[position].prepared.table.take(group[position].validate)))
+        for split, fitted in zip(group, fitter.fit_all(group, watchers), strict=True):
+            found.weights.append(fitted.model._weights.arrays)
+            found.oof.append(fitted.model.predict(split.prepared.table.take(split.validate)))
         found.curves += curves
     return found
 
@@ -98,7 +98,15 @@ def watcher_of(material: Material, split: Split, curve: list[tuple[float, float 
         curve.append((value, loss))
         return False
 
-    return Watcher(material.monitor, split.y[split.watch], None, patience=EPOCHS, tell=tell)
+    return Unstopped(material.monitor, split.y[split.watch], None, patience=EPOCHS, tell=tell)
+
+
+class Unstopped(Watcher):
+    """Takes every epoch for the best one, so that the last one's weights are what a fit gives."""
+
+    def judge(self, prediction: np.ndarray[Any, Any], loss: float | None = None) -> bool:
+        self.best_epoch = 0
+        return super().judge(prediction, loss)
 
 
 def by_keras(material: Material) -> Arrays:
