@@ -52,6 +52,15 @@ class HyperParameters:
 
     # KerasTuner's names: the casing and the long signatures are its.
 
+    def changed(self, values: Mapping[str, Scalar]) -> HyperParameters:
+        """Return a record of the same declarations, some of whose values are others that lie in their ranges."""
+        other = self.anew()
+        other._given |= values
+        other._written, other._declared = dict(self._written), dict(self._declared)
+        other._opened = dict(self._opened)
+        other._used = self._used | {name: value for name, value in values.items() if name in self._used}
+        return other
+
     def Int(
         self,
         name: str,

@@ -26,6 +26,13 @@ class LruCache(Generic[T]):
             self._shrink()
         return self._values[key]
 
+    def find(self, key: Hashable) -> T | None:
+        """Return the value of ``key``, or ``None`` when it is not there."""
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]
+
     def clear(self) -> None:
         """Forget all values."""
         self._values.clear()

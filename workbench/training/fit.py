@@ -19,7 +19,7 @@ from workbench.training.build import Built, build
 from workbench.training.bundle import save_bundle
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
-from workbench.training.fitters import fitter_for
+from workbench.training.fitters import known_or_built
 from workbench.training.material import Material, Split
 from workbench.training.outcome import Outcome, Told
 from workbench.training.outputs import in_units
@@ -77,9 +77,7 @@ class _Training:
 
     def __init__(self, material: Material, report: Report, checkpoints: Checkpoints) -> None:
         self._material, self._report, self._checkpoints = material, report, checkpoints
-        self.built = _built(material, material.seed(0, "fit"))
-        rebuild = partial(_built, material)
-        self._fitter = fitter_for(self.built, material, rebuild=rebuild, checkpoints=checkpoints)
+        self.built, self._fitter = known_or_built(material, partial(_built, material), checkpoints)
         self._together = 0
 
     def outcomes(self, left: Sequence[int], end: float | None) -> Iterator[Outcome]:
@@ -120,7 +118,8 @@ class _Training:
         return tell
 
     def labelled(self, result: TrialResult) -> TrialResult:
-        """Return a result with how its splits were trained, and how long it took to get ready."""
+        """Return a result with how its splits were trained, and how long it took to get ready; the fit is over."""
+        self._fitter.remember()
         told = {"fused": self._fitter.fused, "unfused": self._fitter.unfused, "setup_s": setup_clock.seconds()}
         return result.model_copy(update=told)
 

@@ -67,6 +67,10 @@ class Fitter(Protocol):
         """Fit splits at once; report each epoch or round to their watchers."""
         ...
 
+    def remember(self) -> None:
+        """Keep for later trials what they can use; all splits have been fitted."""
+        ...
+
 
 class OneByOne(ABC):
     """Base of fitters whose splits are fitted one after another."""
@@ -86,3 +90,6 @@ class OneByOne(ABC):
     def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
         """Fit the splits."""
         return [self.fit(split, watcher) for split, watcher in zip(splits, watchers, strict=True)]
+
+    def remember(self) -> None:  # noqa: B027 - what most fitters do
+        """Keep nothing."""

@@ -9,7 +9,19 @@ from workbench.errors import FactoryError
 from workbench.training.build import Built, Rebuild
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import Fitter
+from workbench.training.keras_architecture import recall
 from workbench.training.material import Material
+
+
+def known_or_built(material: Material, rebuild: Rebuild, checkpoints: Checkpoints) -> tuple[Built, Fitter]:
+    """Return a job's model, as an earlier trial has left it or built under the first split's seed, and its fitter."""
+    known = recall(material)
+    if known is None:
+        built = rebuild(material.seed(0, "fit"))
+        return built, fitter_for(built, material, rebuild=rebuild, checkpoints=checkpoints)
+    from workbench.training.keras_path import KerasFitter
+
+    return known.built, KerasFitter(known.built, material, rebuild, checkpoints, known)
 
 
 def fitter_for(built: Built, material: Material, *, rebuild: Rebuild, checkpoints: Checkpoints) -> Fitter:

@@ -70,9 +70,9 @@ class TrainStep:
         logs, after = model.train_step((trainable, fixed, optimizer, metrics), batch)
         # A train_step of the user's own may give other logs: only Keras' running mean 'loss' is reported.
         self.says_loss = "loss" in logs
-        trainable, fixed, optimizer, metrics = after
+        # In whatever sequences it may give them.
+        trainable, fixed, optimizer, metrics = map(list, after)
         if self._rate is not None:
-            optimizer = [*optimizer]
             optimizer[self._rate] = base
         after = jax.tree.map(lambda new, old: new.astype(old.dtype), (trainable, fixed, optimizer, metrics), before)
         return after, jnp.asarray(logs.get("loss", 0.0), dtype=jnp.float32)

@@ -95,6 +95,10 @@ class JaxTrainer:
         optimizer = [np.asarray(array)[split] for array in state[self._step.weights :]]
         return State(self._weights(state, split), optimizer)
 
+    def end(self) -> None:
+        """Let go of the splits' tables and numbers."""
+        self._numbers, self._table, self._watched = {}, [], []
+
     def _weights(self, arrays: Sequence[Any], split: int) -> Weights:
         taken = [np.array(np.asarray(array)[split]) for array in arrays[: self._step.weights]]
         return Weights(taken[: self._trainable], taken[self._trainable :])

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import psutil
 
+from workbench.training.keras_fit import FitTrainer, traced
 from workbench.training.keras_program import Table, Trainer
 from workbench.types import Job
 
@@ -27,16 +28,16 @@ class Grouping:
         self._job, self._uniform = job, uniform
         self._model: Any = None
         self._step: Any = None
+        self._trainers: dict[int, Trainer] = {}
+        self._by_fit = ""
+        self.decided = False
         self.strategy: Strategy | Literal[""] = ""
         self.reason = ""
 
     def decide(self, model: Any, batch: Table, table: Table, splits: int) -> None:
         """Decide for a prepared model, a batch and the table of a split, and the number of splits."""
-        self._model = model
-        if keras.backend.backend() == "jax":
-            from workbench.training.jax_train_step import TrainStep
-
-            self._step = TrainStep(model, batch)
+        self._model, self.decided = model, True
+        self._step, self._by_fit = traced(model, batch)
         self.reason = self._reason(table, splits)
         self.strategy = "" if self.reason else self._strategy()
         if self.reason:
@@ -44,6 +45,13 @@ class Grouping:
 
     def trainer(self, splits: int, *, steps: int, watched: int) -> Trainer:
         """Return the trainer of groups of so many splits, with at most so many steps an epoch and watched rows."""
+        if splits not in self._trainers:
+            self._trainers[splits] = self._make(splits, steps, watched)
+        return self._trainers[splits]
+
+    def _make(self, splits: int, steps: int, watched: int) -> Trainer:
+        if self._by_fit:
+            return FitTrainer(self._model)
         if self._step is None:
             from workbench.training.keras_tensorflow import TensorFlowTrainer
 
@@ -51,9 +59,12 @@ class Grouping:
         from workbench.training.jax_layout import Layout
         from workbench.training.jax_trainer import JaxTrainer
 
-        return JaxTrainer(self._model, self._step, Layout(self.strategy or "map", splits), steps=steps, watched=watched)
+        layout = Layout(self.strategy or "map", splits)
+        return JaxTrainer(self._model, self._step, layout, steps=steps, watched=watched)
 
     def _reason(self, table: Table, splits: int) -> str:
+        if self._by_fit:
+            return self._by_fit
         if self._step is None:
             return f"Keras runs on {keras.backend.backend()}; splits train as one program on JAX"
         if self._job.settings.fuse == "off":

@@ -18,6 +18,7 @@ from workbench.training import keras_program
 from workbench.training.build import Built, Rebuild
 from workbench.training.checkpoints import Checkpoints
 from workbench.training.fitted import FittedSplit
+from workbench.training.keras_architecture import Architecture, remember
 from workbench.training.keras_checkpoint import KerasCheckpoint
 from workbench.training.keras_feed import feed, take
 from workbench.training.keras_fusing import Grouping
@@ -32,8 +33,18 @@ from workbench.training.watcher import Watcher
 class KerasFitter:
     """Fits one configuration with one compiled program."""
 
-    def __init__(self, built: Built, material: Material, rebuild: Rebuild, checkpoints: Checkpoints) -> None:
-        """Take a model built under the first split's seed, its data, how to build it again, and its checkpoints."""
+    def __init__(
+        self,
+        built: Built,
+        material: Material,
+        rebuild: Rebuild,
+        checkpoints: Checkpoints,
+        trained: Architecture | None = None,
+    ) -> None:
+        """Take a model built under the first split's seed, its data, how to build it again, and its checkpoints.
+
+        ``trained`` is what an earlier trial of the same model has left.
+        """
         recipe, settings, folds = built.recipe, material.settings, material.training_rows()
         self._problem, self._recipe, self._checkpoints = material.problem, recipe, checkpoints
         self._batch = max(1, min(recipe.batch_size or settings.batch_size, *folds))
@@ -41,9 +52,12 @@ class KerasFitter:
         self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
         self.patience = recipe.patience or settings.patience
         self._model = built.model
-        self._states = InitialStates(built.model, material.seed(0, "fit"), lambda seed: rebuild(seed).model)
-        self._grouping = Grouping(material.job, uniform=len(self._uniform_steps) == 1)
-        self._trainer: Trainer | None = None
+        if trained is None:
+            states = InitialStates(built.model, material.seed(0, "fit"), lambda seed: rebuild(seed).model)
+            grouping = Grouping(material.job, uniform=len(self._uniform_steps) == 1)
+            trained = Architecture(built, states, grouping)
+        self._material, self._architecture = material, trained
+        self._states, self._grouping = trained.states, trained.grouping
         self.weights = 0
 
     @property
@@ -58,10 +72,11 @@ class KerasFitter:
 
     def together(self, first: Split, splits: int) -> int:
         """Return how many splits train at once: all of them where that is possible and worth it."""
-        table = self._table(first)
-        self._states.prepare(self._sample(table))
+        if not self._grouping.decided:
+            table = self._table(first)
+            self._states.prepare(self._sample(table))
+            self._grouping.decide(self._model, self._sample(table), table, splits)
         self.weights = parameters(self._model)
-        self._grouping.decide(self._model, self._sample(table), table, splits)
         return splits if self._grouping.strategy else 1
 
     def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
@@ -79,7 +94,7 @@ class KerasFitter:
                 raise
             if checkpoint.due and not all(watcher.done for watcher in watchers):
                 checkpoint.save(trainer, watchers, group.generators)
-        return [
+        fitted = [
             FittedSplit(
                 KerasFoldModel(self._model, trainer.predictor, trainer.best(i)),
                 watcher.best_epoch,
@@ -88,6 +103,12 @@ class KerasFitter:
             )
             for i, watcher in enumerate(watchers)
         ]
+        trainer.end()
+        return fitted
+
+    def remember(self) -> None:
+        """Keep the built, traced and compiled model for trials that differ in rates only."""
+        remember(self._material, self._architecture)
 
     def _begin(self, group: _Group, checkpoint: KerasCheckpoint) -> Trainer:
         """Return a trainer that stands where a checkpoint left off, else at the beginning."""
@@ -96,11 +117,10 @@ class KerasFitter:
             table = self._table(split)
             state = self._states.of(split.seed, self._sample(table))
             starts.append(Start(state, table, take(self._feed(split), split.watch)))
-        if self._trainer is None:
-            watched = max(len(split.watch) for split in group.splits)
-            self._trainer = self._grouping.trainer(len(starts), steps=max(self._uniform_steps), watched=watched)
-        self._trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
-        return self._trainer
+        watched = max(len(split.watch) for split in group.splits)
+        trainer = self._grouping.trainer(len(starts), steps=max(self._uniform_steps), watched=watched)
+        trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
+        return trainer
 
     def _sample(self, table: Table) -> Table:
         rows: Table = take(table, np.zeros(self._batch, dtype=np.intp))

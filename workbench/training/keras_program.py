@@ -71,6 +71,10 @@ class Trainer(Protocol):
         """Return the present state: a training that starts from it goes on as this one would."""
         ...
 
+    def end(self) -> None:
+        """Let go of the splits' tables and numbers."""
+        ...
+
 
 class Predictor(Protocol):
     """A compiled model that predicts with any weights."""
@@ -81,14 +85,14 @@ class Predictor(Protocol):
 
 
 def make_predictor(model: Any) -> Predictor:
-    """Return a predictor on this process' backend."""
-    if keras.backend.backend() == "jax":
+    """Return a predictor on this process' backend; on JAX what Keras would not compile predicts in Python."""
+    if keras.backend.backend() == "jax" and model.jit_compile:
         from workbench.training.jax_predictor import JaxPredictor
 
         return JaxPredictor(model)
-    from workbench.training.keras_tensorflow import TensorFlowPredictor
+    from workbench.training.keras_in_place import InPlacePredictor
 
-    return TensorFlowPredictor(model)
+    return InPlacePredictor(model)
 
 
 def predict(predictor: Predictor, weights: Weights, model: Any, prepared: Prepared) -> NDArray[Any]:

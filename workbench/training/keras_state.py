@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from workbench.errors import FactoryError, StoreError
 from workbench.training import precision
 from workbench.training.initial import drawn_by_numpy
+from workbench.training.redraw import Redraw
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,30 @@ def state_of(model: Any) -> State:
 
 
 class InitialStates:
-    """What each split's training starts from: the numbers of a fresh build under its own seed."""
+    """What each split's training starts from: the numbers of a fresh build under its own seed, seldom by building."""
 
     def __init__(self, model: Any, seed: int, rebuild: Callable[[int], Any]) -> None:
         """Take a model built under ``seed``, and what builds the same configuration again under another."""
         self._model, self._seed, self._rebuild = model, seed, rebuild
         self._first: State | None = None
+        self._redraw: Redraw | None = None
+        self._known: dict[int, State] = {}
+        self._rates: dict[str, Any] = {}
+
+    def changed(self, rates: Mapping[str, float]) -> InitialStates:
+        """Return the states of builds whose variables of some names have other values, and are the same otherwise."""
+        other = copy.copy(self)
+        other._rates = {**self._rates, **rates}
+        return other
 
     def prepare(self, batch: tuple[Any, ...]) -> State:
         """Create every variable of the model and return its state, which must not have been trained yet."""
         if self._first is None:
             prepare(self._model, batch)
             self._first = state_of(self._model)
+            # What an optimizer begins with does not depend on the weights, unless it begins with their copies.
+            if _blank(self._first.optimizer):
+                self._redraw = Redraw.of(self._model, self._first.weights.arrays, self._seed)
         return self._first
 
     def of(self, seed: int, batch: tuple[Any, ...]) -> State:
@@ -78,12 +92,35 @@ class InitialStates:
         Raises:
             FactoryError: its shapes are others.
         """
+        if seed not in self._known:
+            self._known[seed] = self._made(seed, batch)
+        state, model = self._known[seed], self._model
+        if not self._rates:
+            return state
+        trainable, fixed, optimizer = (
+            [self._rated(value, variable) for value, variable in zip(values, variables, strict=True)]
+            for values, variables in (
+                (state.weights.trainable, model.trainable_variables),
+                (state.weights.non_trainable, model.non_trainable_variables),
+                (state.optimizer, model.optimizer.variables),
+            )
+        )
+        return State(Weights(trainable, fixed), optimizer)
+
+    def _rated(self, value: Any, variable: Any) -> Any:
+        if variable.name not in self._rates:
+            return value
+        return np.full(np.shape(value), self._rates[variable.name], dtype=value.dtype)
+
+    def _made(self, seed: int, batch: tuple[Any, ...]) -> State:
         first = self.prepare(batch)
         if seed == self._seed:
             return first
+        if self._redraw is not None:
+            return State(_cut(self._redraw.weights(seed), len(first.weights.trainable)), first.optimizer)
         fresh = self._rebuild(seed)
         if fresh.built and _blank(first.optimizer):
-            # What an optimizer begins with does not depend on the weights: its variables need not be made again.
+            # Nor need its variables be made again.
             state = State(_weights_of(fresh), first.optimizer)
         else:
             prepare(fresh, batch)
@@ -116,8 +153,7 @@ def weights_from(model: Any, arrays: list[np.ndarray[Any, Any]]) -> Weights:
             f"the stored weights do not fit the model that the factory builds now: expected shapes {expected}, got "
             f"{received}; was the factory changed after it was trained?"
         )
-    count = len(model.trainable_variables)
-    return Weights(arrays[:count], arrays[count:])
+    return _cut(arrays, len(model.trainable_variables))
 
 
 def assign(variables: Any, values: list[Any]) -> None:
@@ -139,6 +175,10 @@ def learning_rate_index(optimizer: Any) -> int | None:
 
 def _weights_of(model: Any) -> Weights:
     return Weights(_values(model.trainable_variables), _values(model.non_trainable_variables))
+
+
+def _cut(arrays: list[np.ndarray[Any, Any]], trainable: int) -> Weights:
+    return Weights(arrays[:trainable], arrays[trainable:])
 
 
 def _blank(optimizer: list[Any]) -> bool:

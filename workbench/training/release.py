@@ -8,7 +8,7 @@ import gc
 import itertools
 import sys
 
-from workbench.training import keras_loading, material
+from workbench.training import keras_architecture, keras_loading, material
 
 EVERY = 10
 """Fits between two times of dropping what JAX keeps of programs that no model uses any more."""
@@ -30,6 +30,7 @@ def everything() -> None:
     """Give back what is kept between trials: tables, compiled programs, and what only they refer to."""
     material.forget()
     keras_loading.forget()
+    keras_architecture.forget()
     if (programs := sys.modules.get("workbench.training.jax_programs")) is not None:
         programs.forget()
     _drop_programs()

@@ -16,6 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workbench.errors import FactoryError
+from workbench.training.keras_fit import ADVICE
 from workbench.training.tensorflow_registry import forget_reductions
 
 
@@ -29,7 +30,7 @@ class Epochs:
         # XLA compiles the step and not the loop, as Keras does: the size of the table is no part of the program, and
         # convolutions in a loop are slow (`keras_jax`).
         self._step: Any = model.train_step
-        if model.jit_compile and not model.run_eagerly:
+        if model.jit_compile:
             self._step = tf.function(model.train_step, autograph=False, jit_compile=True)
         # Without AutoGraph, as Keras has it: what fit() takes, this takes, and nothing else.
         self._loop: Any = tf.function(self._run, autograph=False)
@@ -48,15 +49,8 @@ class Epochs:
             FactoryError: the ``train_step`` cannot be made a graph.
         """
         self._model.reset_metrics()
-        loss = self._eager(table, order) if self._model.run_eagerly else self._graph(table, order)
+        loss = self._graph(table, order)
         return float(loss) if self._says_loss and len(order) else None
-
-    def _eager(self, table: Any, order: NDArray[np.int32]) -> Any:
-        """Train in Python: the model was compiled with ``run_eagerly``, perhaps to be looked at with a debugger."""
-        loss: Any = 0.0
-        for rows in order:
-            loss = self._loss(self._step(_gather(table, rows)))
-        return loss
 
     def _graph(self, table: Any, order: NDArray[np.int32]) -> Any:
         program = self._traced(table, order.shape[1])
@@ -79,9 +73,8 @@ class Epochs:
             )
         except Exception as error:
             raise FactoryError(
-                f"TensorFlow cannot make a graph of the model's training step: {type(error).__name__}: {error}. What "
-                "depends on a tensor's value must be said with operations of keras.ops or tf; or compile the model "
-                "with run_eagerly=True, which is slow"
+                f"TensorFlow cannot make a graph of the model's training step: {type(error).__name__}: {error}. "
+                f"{ADVICE}"
             ) from error
         finally:
             if self.traces > traces:

@@ -1,0 +1,57 @@
+"""A built-in network that was trained before trains with other rates without being built again, to the same end."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.training import fit, keras_architecture
+from workbench.training.runner import run
+from workbench.types import Job, TrialResult
+
+pytestmark = pytest.mark.keras
+RATES = {"lr": 1e-2, "dropout": 0.0, "weight_decay": 0.1}
+
+
+@pytest.fixture
+def builds(monkeypatch) -> list[int]:
+    """The seeds under which models were built since."""
+    keras_architecture.forget()
+    made: list[int] = []
+    build = fit.build
+    monkeypatch.setattr(fit, "build", lambda *given: (made.append(given[3]), build(*given))[1])
+    return made
+
+
+def trained(job: Job, **values: object) -> TrialResult:
+    result = run(job.model_copy(update={"values": {**job.values, **values}}), lambda _: False)
+    assert isinstance(result, TrialResult)
+    return result
+
+
+@pytest.mark.parametrize(("family", "fuse"), [("mlp", "map"), ("wide_and_deep", "off")])
+def test_other_rates_train_the_same_model(make_job, builds, family: str, fuse: str) -> None:
+    job = make_job("binary", family, vault=None, values=RATES)
+    job = job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": fuse})})
+    trained(job)
+    first = len(builds)
+    found = trained(job, lr=3e-3, dropout=0.4)
+    assert first > 0
+    assert len(builds) == first, "nothing was built"
+    keras_architecture.forget()
+    slowly = trained(job, lr=3e-3, dropout=0.4)
+    assert len(builds) > first
+    assert found.scores == slowly.scores
+    assert found.values == slowly.values
+    assert found.setup_s < slowly.setup_s
+
+
+def test_whatever_is_no_rate_is_built(make_job, builds) -> None:
+    job = make_job("binary", "mlp", vault=None, values=RATES, epochs=1)
+    for other in ({}, {"depth": 2}, {"batch_size": 64}):
+        before = len(builds)
+        trained(job, **other)
+        assert len(builds) > before
+    before = len(builds)
+    trained(job.model_copy(update={"seed": 1}))
+    trained(job.model_copy(update={"values": {"lr": 1e-2}}))
+    assert len(builds) > before + 1

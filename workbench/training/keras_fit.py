@@ -1,0 +1,108 @@
+"""What cannot be traced into a program trains by Keras' own ``fit``, an epoch a call, on the same batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import FactoryError
+from workbench.models.factory import as_factory_error, out_of_memory
+from workbench.training.keras_feed import take
+from workbench.training.keras_in_place import InPlaceTrainer, host
+from workbench.training.keras_program import Table
+from workbench.training.keras_state import assign
+
+if TYPE_CHECKING:
+    from workbench.training.jax_train_step import TrainStep
+
+ADVICE = (
+    "What depends on a tensor's value must be said with operations of keras.ops or of the backend; or compile the "
+    "model with run_eagerly=True, which is slow"
+)
+"""What to do where a training step's Python code cannot be traced."""
+
+CALLBACKS = ("io_callback", "pure_callback", "debug_callback", "debug_print")
+"""Calls of Python from within a program: in order, from one thread and for one split at a time, as ``fit`` does."""
+
+
+def traced(model: Any, batch: Table) -> tuple[TrainStep | None, str]:
+    """Return a model's training step as a program's part, on JAX, or why ``fit`` trains it, on any backend."""
+    if reason := _asked_for(model):
+        return None, reason
+    if keras.backend.backend() != "jax":
+        return None, ""
+    from workbench.training.jax_train_step import TrainStep
+
+    try:
+        step = TrainStep(model, batch)
+    except Exception as error:
+        # Whether that is the model's fault, fit shows: what it can train is trained.
+        if out_of_memory(error):
+            raise
+        said = str(error).strip().partition("\n")[0]
+        return None, f"JAX cannot trace its training step ({type(error).__name__}: {said}): Keras' fit trains it"
+    found = [name for name in CALLBACKS if step.program.uses(name)]
+    return (None, f"its training step calls Python ({found[0]}): Keras' fit trains it") if found else (step, "")
+
+
+def _asked_for(model: Any) -> str:
+    if model.run_eagerly:
+        return "the model is compiled with run_eagerly=True: Keras' fit trains it, in Python"
+    own = getattr(model.make_train_function, "__func__", None) is not keras.Model.make_train_function
+    if own or model.train_function is not None:
+        return "the model has a train_function of its own: Keras' fit trains it"
+    return ""
+
+
+class FitTrainer(InPlaceTrainer):
+    """Trains by ``model.fit``, which the author's own ``train_function`` or Python code may be a part of."""
+
+    _table: Table = ()
+
+    def _take(self, table: Table | None) -> None:
+        self._table = table or ()
+
+    def _train(self, order: NDArray[np.int32]) -> float | None:
+        x, y, *weight = take(self._table, order.reshape(-1))
+        options = {"sample_weight": weight[0]} if weight else {}
+        end = _EpochEnd()
+        try:
+            self._model.fit(x, y, batch_size=order.shape[1], shuffle=False, verbose=0, callbacks=[end], **options)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise _told(self._model, error) from error
+        end.undo()
+        return end.loss
+
+
+class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sees the end of an epoch; ``fit`` then ends the training, and an average of weights may take their place."""
+
+    loss: float | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Take the loss and the weights."""
+        loss = (logs or {}).get("loss")
+        self.loss = None if loss is None else float(loss)
+        self._weights = host(self.model.trainable_variables)
+
+    def undo(self) -> None:
+        """Give the model the weights of the epoch's end: it goes on."""
+        assign(self.model.trainable_variables, self._weights)
+
+
+def _told(model: Any, error: Exception) -> Exception:
+    """Return the error to show for what ``fit`` raised, which reached the user's own lines, or the backend."""
+    told = as_factory_error("fit", error)
+    untraced = keras.backend.backend() == "jax" and _of_a_trace(error) and not model.run_eagerly
+    return FactoryError(f"{told}\n{ADVICE}") if untraced and isinstance(told, FactoryError) else told
+
+
+def _of_a_trace(error: Exception) -> bool:
+    import jax
+
+    return isinstance(error, jax.errors.JAXTypeError)
