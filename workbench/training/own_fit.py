@@ -45,7 +45,7 @@ class OwnFitFitter(OneByOne):
         self._predictor: Predictor | None = None
         self._trained: Built | None = None
         self.weights = 0
-        self.unfused = "it is trained by a fit of its own"
+        self.unfused = "the factory trains the model itself"
 
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
         """Call the user's ``fit``; its epochs end where the watcher has seen nothing better for its patience."""
