@@ -97,7 +97,7 @@ def jax_uniform(key: Any, shape: tuple[int, ...]) -> Any:
     word = (word ^ (word >> 11)) * jnp.uint32(0xAC4C1B51)
     word = (word ^ (word >> 15)) * jnp.uint32(0x31848BAB)
     word = word ^ (word >> 14)
-    return (word >> 9).astype(jnp.float32) / LEVELS
+    return (word >> 9).astype(jnp.float32) * (1 / LEVELS)
 
 
 def short(variable: Any) -> float:
