@@ -123,6 +123,22 @@ def own_logs(hp, problem):  # model
     return model
 
 
+class Looking(keras.Model):
+    """Looks at its numbers in Python."""
+
+    def train_step(self, state, data):
+        logs, state = guide_step(self, state, data)
+        if not np.isfinite(float(logs["loss"])):
+            raise FloatingPointError
+        return logs, state
+
+
+def eager(hp, problem):  # model
+    model = Looking(problem.inputs, problem.head(dense(hp, problem)))
+    model.compile("adam", loss=problem.loss, run_eagerly=True)
+    return model
+
+
 class OwnLoss(keras.Model):
     """Has a loss of its own, and compiles without one."""
 
