@@ -11,9 +11,11 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from workbench.errors import FactoryError
+from workbench.training.keras_fit import FitTrainer, traced
+from workbench.training.keras_in_place import InPlacePredictor, InPlaceTrainer
 from workbench.training.keras_program import Start
 from workbench.training.keras_state import prepare, state_of
-from workbench.training.keras_tensorflow import TensorFlowPredictor, TensorFlowTrainer
+from workbench.training.keras_tensorflow import TensorFlowTrainer
 
 ROWS, BATCH = 90, 8
 rng = np.random.default_rng(7)
@@ -78,7 +80,7 @@ def order(seed: int, steps: int) -> Any:
     return np.random.default_rng(seed).permutation(ROWS)[: steps * BATCH].reshape(steps, BATCH).astype("int32")
 
 
-def begin(trainer: TensorFlowTrainer, model: keras.Model, table: Any = (X, Y, WEIGHT)) -> None:
+def begin(trainer: InPlaceTrainer, model: keras.Model, table: Any = (X, Y, WEIGHT)) -> None:
     """Begin a split with the numbers of a freshly built model."""
     trainer.begin([Start(state=state_of(model), table=table, watched=take(table[0], slice(70)))])
 
@@ -92,7 +94,7 @@ def close(left: Any, right: Any) -> None:
 def splits_train_as_batch_by_batch(kind: type[keras.Model]) -> None:
     """Two splits of other lengths train in one model and one trace, as two models do with ``train_on_batch``."""
     model = awkward(0, kind)
-    trainer, predictor = TensorFlowTrainer(model), TensorFlowPredictor(model)
+    trainer, predictor = TensorFlowTrainer(model), InPlacePredictor(model)
     for seed, steps in ((1, 6), (2, 7)):
         reference = awkward(seed, kind)
         begin(trainer, reference)
@@ -121,7 +123,7 @@ def splits_train_as_batch_by_batch(kind: type[keras.Model]) -> None:
     close(trainer.state(0).weights.arrays, expected.weights.arrays)
 
 
-def predicted_beside(predictor: TensorFlowPredictor, trainer: TensorFlowTrainer, weights: Any) -> None:
+def predicted_beside(predictor: InPlacePredictor, trainer: TensorFlowTrainer, weights: Any) -> None:
     """Any number of rows is predicted under any weights, and what is being trained stays."""
     before = trainer.state(0).weights.arrays
     full = predictor.predict(weights, X)
@@ -171,13 +173,17 @@ def python_in_a_step_is_told_or_run() -> None:
     with pytest.raises(FactoryError, match="run_eagerly=True"):
         trainer.epoch([order(0, 2)], 1.0, [True])
     eager, reference = plain(Branching, run_eagerly=True), plain()
-    trainer = TensorFlowTrainer(eager)
-    begin(trainer, eager, PLAIN)
-    assert trainer.epoch([order(0, 2)], 1.0, [True]) == [None]
+    step, reason = traced(eager, take(PLAIN, np.arange(BATCH)))
+    assert step is None
+    assert "run_eagerly=True" in reason
+    by_fit = FitTrainer(eager)
+    begin(by_fit, eager, PLAIN)
+    assert by_fit.epoch([order(0, 2)], 1.0, [True]) == [None]
     for rows in order(0, 2):
         reference.train_on_batch(*take(PLAIN, rows))
-    close(trainer.state(0).weights.arrays, state_of(reference).weights.arrays)
-    assert trainer.traces == 0
+    close(by_fit.state(0).weights.arrays, state_of(reference).weights.arrays)
+    trainer.end()
+    by_fit.end()
 
 
 if __name__ == "__main__":

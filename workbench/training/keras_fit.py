@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,9 +13,8 @@ from numpy.typing import NDArray
 from workbench.errors import FactoryError
 from workbench.models.factory import as_factory_error, out_of_memory
 from workbench.training.keras_feed import take
-from workbench.training.keras_in_place import InPlaceTrainer, host
+from workbench.training.keras_in_place import InPlaceTrainer
 from workbench.training.keras_program import Table
-from workbench.training.keras_state import assign
 
 if TYPE_CHECKING:
     from workbench.training.jax_train_step import TrainStep
@@ -23,7 +24,6 @@ ADVICE = (
     "model with run_eagerly=True, which is slow"
 )
 """What to do where a training step's Python code cannot be traced."""
-
 CALLBACKS = ("io_callback", "pure_callback", "debug_callback", "debug_print")
 """Calls of Python from within a program: in order, from one thread and for one split at a time, as ``fit`` does."""
 
@@ -68,31 +68,25 @@ class FitTrainer(InPlaceTrainer):
     def _train(self, order: NDArray[np.int32]) -> float | None:
         x, y, *weight = take(self._table, order.reshape(-1))
         options = {"sample_weight": weight[0]} if weight else {}
-        end = _EpochEnd()
         try:
-            self._model.fit(x, y, batch_size=order.shape[1], shuffle=False, verbose=0, callbacks=[end], **options)
+            with _unfinished(self._model.optimizer):
+                seen = self._model.fit(x, y, batch_size=order.shape[1], shuffle=False, verbose=0, **options)
         except Exception as error:
             if out_of_memory(error):
                 raise
             raise _told(self._model, error) from error
-        end.undo()
-        return end.loss
+        loss = seen.history.get("loss")
+        return float(loss[-1]) if loss else None
 
 
-class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sees the end of an epoch; ``fit`` then ends the training, and an average of weights may take their place."""
-
-    loss: float | None = None
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
-        """Take the loss and the weights."""
-        loss = (logs or {}).get("loss")
-        self.loss = None if loss is None else float(loss)
-        self._weights = host(self.model.trainable_variables)
-
-    def undo(self) -> None:
-        """Give the model the weights of the epoch's end: it goes on."""
-        assign(self.model.trainable_variables, self._weights)
+@contextlib.contextmanager
+def _unfinished(optimizer: Any) -> Iterator[None]:
+    """Let an optimizer not replace the weights by their average: the end of a ``fit`` is not that of the training."""
+    optimizer.finalize_variable_values = lambda _: None
+    try:
+        yield
+    finally:
+        del optimizer.finalize_variable_values
 
 
 def _told(model: Any, error: Exception) -> Exception:

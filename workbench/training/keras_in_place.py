@@ -89,7 +89,7 @@ class InPlaceTrainer(ABC):
 
     def state(self, split: int) -> State:  # noqa: ARG002 - there is one
         """Return copies of the present weights and the optimizer's variables, its first learning rate among them."""
-        optimizer = host(self._model.optimizer.variables)
+        optimizer = _host(self._model.optimizer.variables)
         if self._rate is not None:
             optimizer[self._rate] = np.asarray(self._base, dtype=optimizer[self._rate].dtype)
         return State(_weights(self._model), optimizer)
@@ -130,11 +130,6 @@ def on_device(table: Any) -> Any:
     return keras.tree.map_structure(keras.ops.convert_to_tensor, table)
 
 
-def host(variables: Any) -> list[Any]:
-    """Return copies of variables' values as NumPy arrays."""
-    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
-
-
 def _single(splits: Sequence[Any]) -> None:
     if len(splits) != 1:
         raise ValueError(f"in the model's own variables one split is trained at a time, got {len(splits)}")
@@ -159,10 +154,14 @@ def _load(model: Any, weights: Weights) -> None:
 
 
 def _weights(model: Any) -> Weights:
-    return Weights(host(model.trainable_variables), host(model.non_trainable_variables))
+    return Weights(_host(model.trainable_variables), _host(model.non_trainable_variables))
 
 
 def _prediction(model: Any, parts: Iterable[tuple[Feed, int]]) -> NDArray[Any]:
     """Return the prediction among the outputs; Keras keeps the traced function with the model, for all who ask."""
     # What inference is, the model's own predict_step may say.
     return np.concatenate([primary(model, model.predict_on_batch(batch))[:rows] for batch, rows in parts])
+
+
+def _host(variables: Any) -> list[Any]:
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]

@@ -31,7 +31,7 @@ class TensorFlowTrainer(InPlaceTrainer):
         return self._epochs.traces
 
     def _take(self, table: Table | None) -> None:
-        self._table = on_device(table)
+        self._table = None if table is None else on_device(table)
 
     def _train(self, order: NDArray[np.int32]) -> float | None:
         return self._epochs(self._table, order)

@@ -1,0 +1,115 @@
+"""What cannot be a program trains by Keras' own ``fit``: on the same batches, with the same results."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from workbench.data.dataset import Dataset
+from workbench.data.folds import FoldPlan
+from workbench.errors import FactoryError
+from workbench.store.vault import Vault
+from workbench.training.bundle import load_predictor
+from workbench.training.runner import run
+from workbench.types import Job, Reported, TrialResult
+
+pytestmark = pytest.mark.keras
+
+SOURCE = """
+import jax
+import keras
+from keras import layers, ops
+from workbench.models.recipe import Recipe
+
+class InPython(keras.Model):
+    def train_step(self, *given):
+        logs, state = super().train_step(*given)
+        if float(logs["loss"]) < 0:
+            raise AssertionError
+        return logs, state
+
+class OwnFunction(keras.Model):
+    def make_train_function(self, force=False):
+        super().make_train_function(force)
+
+class Shown(layers.Layer):
+    def call(self, x):
+        jax.debug.callback(lambda mean: None, ops.mean(x))
+        return x
+
+KINDS = {"eager": InPython, "untraced": InPython, "function": OwnFunction}
+
+def build(hp, problem):
+    way = hp.Choice("way", ["program", "callback", *KINDS])
+    # Small: each operation of each shape is a program of its own where nothing is traced.
+    inputs = problem.inputs["numeric"]
+    x = layers.Dropout(0.2)(inputs)
+    model = KINDS.get(way, keras.Model)(inputs, problem.head(Shown()(x) if way == "callback" else x))
+    optimizer = keras.optimizers.SGD(3e-2, momentum=0.9, use_ema=True, ema_momentum=0.8)
+    model.compile(optimizer, loss=problem.loss, run_eagerly=way == "eager")
+    return Recipe(model=model, schedule="cosine", sample_weight=lambda y: 1.0 + y)
+"""
+
+
+@pytest.fixture
+def job_of(make_job, own_factory):
+    """Return a function that gives a job of the factory in one of its ways."""
+
+    def made(way: str, **settings) -> Job:
+        job = make_job("binary", own_factory(SOURCE), rows=62, splits=2, values={"way": way}, fit_key=f"{way:_<16}")
+        settings = {"fuse": "map", "batch_size": 10, "epochs": 3, "patience": 2, **settings}
+        return job.model_copy(update={"settings": job.settings.model_copy(update=settings)})
+
+    return made
+
+
+def fitted(job: Job) -> tuple[TrialResult, np.ndarray, dict[tuple[int, int], list[float]]]:
+    """Return the result of a fit, its out-of-fold predictions, and value and loss of each split's epochs."""
+    told: dict[tuple[int, int], list[float]] = {}
+
+    def report(seen: Reported) -> bool:
+        told[seen.split, seen.epoch] = [seen.value, seen.loss]
+        return False
+
+    result = run(job, report)
+    assert isinstance(result, TrialResult)
+    return result, Vault(job.vault).oof(job.fit_key), told
+
+
+def test_what_cannot_be_a_program_is_trained_as_it_would_be(job_of, caplog) -> None:
+    program, expected, curves = fitted(job_of("program"))
+    assert (program.fused, program.unfused) == ("map", "")
+    reasons = {
+        "eager": "the model is compiled with run_eagerly=True: Keras' fit trains it, in Python",
+        "function": "the model has a train_function of its own: Keras' fit trains it",
+        "callback": "its training step calls Python (debug_callback): Keras' fit trains it",
+    }
+    for way, reason in reasons.items():
+        with caplog.at_level(logging.INFO, "workbench"):
+            result, oof, told = fitted(job_of(way))
+        assert (result.fused, result.unfused) == ("", reason)
+        assert caplog.messages == [f"own: splits train one after another: {reason}"]
+        caplog.clear()
+        assert (result.best_epochs, result.epochs, result.weights) == (
+            program.best_epochs,
+            program.epochs,
+            program.weights,
+        )
+        np.testing.assert_allclose(oof, expected, rtol=0, atol=1e-5)
+        assert told.keys() == curves.keys()
+        np.testing.assert_allclose([*told.values()], [curves[key] for key in told], rtol=1e-5)
+
+
+def test_a_bundle_of_what_runs_in_python_predicts(job_of) -> None:
+    job = job_of("eager", epochs=1)
+    _, oof, _ = fitted(job)
+    rows = FoldPlan.open(job.plan).validate(1)
+    predictor = load_predictor(Vault(job.vault).folder(job.fit_key) / "split1")
+    np.testing.assert_allclose(predictor.predict(Dataset.open(job.dataset).features.iloc[rows]), oof[1], rtol=1e-5)
+
+
+def test_what_neither_a_program_nor_fit_can_train_is_told_with_what_to_do(job_of) -> None:
+    with pytest.raises(FactoryError, match=r"(?s)ConcretizationTypeError.*factories.py.*float\(.*run_eagerly=True"):
+        fitted(job_of("untraced"))
