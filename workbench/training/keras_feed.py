@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.errors import FactoryError
-from workbench.training.keras_targets import primary, targets
-
-__all__ = ["Feed", "count", "feed", "primary", "take", "targets"]
 
 Feed = Any
 """A tree of arrays, each with the rows as its first axis."""

@@ -63,9 +63,10 @@ def load_keras(folder: Path, family: FamilyRef, problem: Problem, bundle: Mappin
 
 
 def _build(family: FamilyRef, problem: Problem, values: Values, seed: int, policy: DtypePolicy) -> _Program:
-    from workbench.training.keras_feed import feed, targets
+    from workbench.training.keras_feed import feed
     from workbench.training.keras_program import make_predictor
     from workbench.training.keras_state import prepare
+    from workbench.training.keras_targets import targets
 
     model = build(family, problem, HyperParameters.exactly(values), seed, policy).model
     row = _one_row(problem)

@@ -20,10 +20,11 @@ from workbench.models.problem import Problem
 from workbench.training import precision
 from workbench.training.build import Built, Rebuild, seeded
 from workbench.training.fitted import FittedSplit, OneByOne
-from workbench.training.keras_feed import feed, take, targets
+from workbench.training.keras_feed import feed, take
 from workbench.training.keras_path import KerasFoldModel
 from workbench.training.keras_program import Predictor, make_predictor
 from workbench.training.keras_state import Weights, assign, parameters, prepare, same_shapes, state_of
+from workbench.training.keras_targets import targets
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.watcher import Watcher
