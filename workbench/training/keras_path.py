@@ -118,7 +118,9 @@ class KerasFitter:
             state = self._states.of(split.seed, self._sample(table))
             starts.append(Start(state, table, take(self._feed(split), split.watch)))
         watched = max(len(split.watch) for split in group.splits)
-        trainer = self._grouping.trainer(len(starts), steps=max(self._uniform_steps), watched=watched)
+        size = max(self._uniform_steps) * self._batch
+        orders = [np.resize(split.train, size).reshape(-1, self._batch).astype(np.int32) for split in group.splits]
+        trainer = self._grouping.trainer(starts, orders, watched)
         trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
         return trainer
 
