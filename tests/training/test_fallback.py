@@ -39,14 +39,22 @@ class Shown(layers.Layer):
         jax.debug.callback(lambda mean: None, ops.mean(x))
         return x
 
+class Branching(layers.Layer):
+    def call(self, x, training=False):
+        if training and ops.mean(x) > 0:
+            return x
+        return 2 * x
+
+LAYERS = {"callback": Shown, "branching": Branching}
 KINDS = {"eager": InPython, "untraced": InPython, "function": OwnFunction}
 
 def build(hp, problem):
-    way = hp.Choice("way", ["program", "callback", *KINDS])
+    way = hp.Choice("way", ["program", *LAYERS, *KINDS])
     # Small: each operation of each shape is a program of its own where nothing is traced.
     inputs = problem.inputs["numeric"]
     x = layers.Dropout(0.2)(inputs)
-    model = KINDS.get(way, keras.Model)(inputs, problem.head(Shown()(x) if way == "callback" else x))
+    x = LAYERS[way]()(x) if way in LAYERS else x
+    model = KINDS.get(way, keras.Model)(inputs, problem.head(x))
     optimizer = keras.optimizers.SGD(3e-2, momentum=0.9, use_ema=True, ema_momentum=0.8)
     model.compile(optimizer, loss=problem.loss, run_eagerly=way == "eager")
     return Recipe(model=model, schedule="cosine", sample_weight=lambda y: 1.0 + y)
@@ -110,6 +118,13 @@ def test_a_bundle_of_what_runs_in_python_predicts(job_of) -> None:
     np.testing.assert_allclose(predictor.predict(Dataset.open(job.dataset).features.iloc[rows]), oof[1], rtol=1e-5)
 
 
-def test_what_neither_a_program_nor_fit_can_train_is_told_with_what_to_do(job_of) -> None:
-    with pytest.raises(FactoryError, match=r"(?s)ConcretizationTypeError.*factories.py.*float\(.*run_eagerly=True"):
-        fitted(job_of("untraced"))
+@pytest.mark.parametrize(
+    ("way", "error", "line"),
+    [
+        ("untraced", "ConcretizationTypeError", r"float\("),
+        ("branching", "TracerBoolConversionError", "if training and"),
+    ],
+)
+def test_what_neither_a_program_nor_fit_can_train_is_told_with_what_to_do(job_of, way, error, line) -> None:
+    with pytest.raises(FactoryError, match=rf"(?s){error}.*factories.py.*{line}.*run_eagerly=True"):
+        fitted(job_of(way))

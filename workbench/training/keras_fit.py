@@ -42,8 +42,9 @@ def traced(model: Any, batch: Table) -> tuple[TrainStep | None, str]:
         # Whether that is the model's fault, fit shows: what it can train is trained.
         if out_of_memory(error):
             raise
-        said = str(error).strip().partition("\n")[0]
-        return None, f"JAX cannot trace its training step ({type(error).__name__}: {said}): Keras' fit trains it"
+        shown = _of_a_trace(error) or error
+        said = str(shown).strip().partition("\n")[0].rstrip(".")
+        return None, f"JAX cannot trace its training step ({type(shown).__name__}: {said}): Keras' fit trains it"
     found = [name for name in CALLBACKS if step.program.uses(name)]
     return (None, f"its training step calls Python ({found[0]}): Keras' fit trains it") if found else (step, "")
 
@@ -91,12 +92,22 @@ def _unfinished(optimizer: Any) -> Iterator[None]:
 
 def _told(model: Any, error: Exception) -> Exception:
     """Return the error to show for what ``fit`` raised, which reached the user's own lines, or the backend."""
-    told = as_factory_error("fit", error)
-    untraced = keras.backend.backend() == "jax" and _of_a_trace(error) and not model.run_eagerly
-    return FactoryError(f"{told}\n{ADVICE}") if untraced and isinstance(told, FactoryError) else told
+    untraced = _of_a_trace(error)
+    told = as_factory_error("fit", untraced or error)
+    if untraced is None or model.run_eagerly or not isinstance(told, FactoryError):
+        return told
+    return FactoryError(f"{told}\n{ADVICE}")
 
 
-def _of_a_trace(error: Exception) -> bool:
+def _of_a_trace(error: BaseException | None) -> Exception | None:
+    """Return the error by which JAX says that it cannot trace.
+
+    Keras adds a layer's arguments to what its call raised, and raises another error where it does not know how.
+    """
+    if keras.backend.backend() != "jax":
+        return None
     import jax
 
-    return isinstance(error, jax.errors.JAXTypeError)
+    while error is not None and not isinstance(error, jax.errors.JAXTypeError):
+        error = error.__context__
+    return error
