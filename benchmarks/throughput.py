@@ -53,6 +53,7 @@ class Throughput:
     sizes: tuple[int, ...]
     contenders: tuple[str, ...]
     trials: int | None
+    peer_trials: int | None
     cores: int | None
     contest: bool = True
     worker: bool = True
@@ -71,9 +72,11 @@ class Throughput:
         rows: list[Row] = []
         for size in self.sizes[:1] if quick else self.sizes:
             for name in self.contenders:
-                setting = write(folder / f"{name}_{size}", size, trials)
+                contender = CONTENDERS[name]
+                count = trials if contender.ours else min(trials, self.peer_trials or trials)
+                setting = write(folder / f"{name}_{size}", size, count)
                 try:
-                    rows.append(measured(CONTENDERS[name], setting, size, self.cores))
+                    rows.append(measured(contender, setting, size, self.cores))
                 except RuntimeError as error:  # the others' hours are not lost; what is missing is a shortfall
                     print(f"{name}, {size} rows: {error}", file=sys.stderr)
                 else:
@@ -124,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES, metavar="N", help="sizes of the data")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=tuple(CONTENDERS), metavar="NAME")
     parser.add_argument("--trials", type=int, help=f"of each contender ({TRIALS}; quick: {QUICK_TRIALS})")
+    parser.add_argument("--peer-trials", type=int, help="of each peer: fewer tell its rate, as it compiles each fold")
     parser.add_argument("--cores", type=int, help="bind each contender to so many cores (Linux)")
     parser.add_argument("--no-contest", action="store_true", help="leave the table of contenders out")
     parser.add_argument("--no-worker", action="store_true", help="leave out what is measured of one worker")
@@ -136,6 +140,7 @@ def _benchmark(given: argparse.Namespace) -> Benchmark:
         sizes=tuple(given.rows),
         contenders=tuple(given.contenders),
         trials=given.trials,
+        peer_trials=given.peer_trials,
         cores=given.cores,
         contest=not given.no_contest,
         worker=not given.no_worker,

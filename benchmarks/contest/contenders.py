@@ -29,6 +29,11 @@ class Contender:
     run: Callable[[Setting], Answer]
     keras: str = "tensorflow"
 
+    @property
+    def ours(self) -> bool:
+        """Say whether it is the workbench."""
+        return isinstance(self.run, Ours)
+
     def workers(self, cores: int) -> int:
         """Return how many workers there are on so many cores, 0 for a peer."""
         return self.run.workers or cores if isinstance(self.run, Ours) else 0

@@ -16,7 +16,7 @@ from benchmarks.contest.setting import BATCH, EPOCHS, Answer, Setting
 from benchmarks.searches import described, opened, search
 from workbench.execution.local import LocalExecutor
 from workbench.search.engine import Outcome, Suggestion
-from workbench.types import Backend, Fuse, Job, Space
+from workbench.types import Backend, Fuse, Job, Space, TrialResult
 from workbench.workspace import Workspace
 
 CONFIG = """\
@@ -59,15 +59,21 @@ class Ours:
                 moments, _ = search(workspace, template, space, executor, len(setting.values), Listed(setting), "none")
             finally:
                 executor.close()
-            if set(moments.states) != {"complete"}:
-                raise RuntimeError(f"expected complete trials, got {moments.states}")
-            results = [trial.result for trial in workspace.ledger.trials(workspace.studies[0].id)]
-        ways = Counter(result.fused or result.unfused for result in results if result is not None)
+            trials = workspace.ledger.trials(workspace.studies[0].id)
+        for trial in trials:
+            if trial.result is None:
+                raise RuntimeError(f"{trial.name}: expected a complete trial, it is {trial.state}: {trial.failure}")
+        results = [trial.result for trial in trials if trial.result is not None]
+        ways = Counter(map(self._way, results))
         return Answer(
             search_s=max(moments.ended) - began,
-            scores=tuple(result.score for result in results if result is not None),
+            scores=tuple(result.score for result in results),
             note=", ".join(f"{way} ({count})" if len(ways) > 1 else way for way, count in ways.items()),
         )
+
+    def _way(self, result: TrialResult) -> str:
+        """Return how the splits trained, and why in turn where that was not asked for."""
+        return "in turn" if self.fuse == "off" else result.fused or result.unfused
 
 
 class Listed:
