@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric
 from workbench.models.hyperparameters import HyperParameters
-from workbench.models.problem import Problem
+from workbench.models.problem import HEAD, Problem
 from workbench.models.space import discover
 from workbench.training.build import Built, build
 from workbench.training.checkpoints import Checkpoints
@@ -85,12 +85,14 @@ class _Trial:
         prepare(built.model, (x, y))
         # By shapes only, as a model may have another output in training.
         outputs = output_spec(built.model, x)
-        _check_width(tuple(primary(built.model, outputs).shape), problem.outputs, problem.task)
+        prediction = primary(built.model, outputs)
+        _check_width(tuple(prediction.shape), problem.outputs, problem.task, alone=prediction is outputs)
         if width := broadcast(built.model, outputs, y):
+            untrained = "" if prediction is outputs else "; an output that is not to be trained has the loss None"
             raise TrialFailed(
                 "shape",
-                f"the model has {width} outputs, and its loss compares each of them with the one target; end it "
-                "with problem.head(x), or compile it with the loss 'sparse_categorical_crossentropy'",
+                f"the model has {width} outputs, and its loss compares each of them with the one target; end it with "
+                f"problem.head(x), or compile it with the loss 'sparse_categorical_crossentropy'{untrained}",
             )
         if run:
             self.weights = parameters(built.model)
@@ -138,13 +140,14 @@ def _store_and_load(model: FoldModel, family: FamilyRef, problem: Problem) -> No
         ) from error
 
 
-def _check_width(shape: tuple[int | None, ...], outputs: int, task: str) -> None:
+def _check_width(shape: tuple[int | None, ...], outputs: int, task: str, *, alone: bool) -> None:
     widths = {outputs, 2} if task == "binary" else {outputs}
     if shape and not (len(shape) == 2 and shape[-1] in widths):
+        which = "" if alone else f"; of several outputs the prediction is the one called '{HEAD}', else the first"
         raise TrialFailed(
             "shape",
             f"the model's output has shape {shape}, expected (None, {outputs}) for a {task} task; problem.head(x) "
-            "makes the output that fits",
+            f"makes the output that fits{which}",
         )
 
 

@@ -50,7 +50,7 @@ def prepare(model: Any, batch: tuple[Any, ...]) -> None:
             model._symbolic_build(data_batch=batch)
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, RuntimeError, KeyError) as error:
         raise FactoryError(f"the model cannot be trained on this table: {error}") from error
 
 
