@@ -90,13 +90,15 @@ def _unfinished(optimizer: Any) -> Iterator[None]:
         del optimizer.finalize_variable_values
 
 
+def untraceable(error: Exception) -> Exception:
+    """Return the error to show where Python code of the user's cannot be traced: their lines, and what to do."""
+    told = as_factory_error("train_step", error)
+    return FactoryError(f"{told}\n{ADVICE}") if isinstance(told, FactoryError) else told
+
+
 def _told(model: Any, error: Exception) -> Exception:
-    """Return the error to show for what ``fit`` raised, which reached the user's own lines, or the backend."""
-    untraced = _of_a_trace(error)
-    told = as_factory_error("fit", untraced or error)
-    if untraced is None or model.run_eagerly or not isinstance(told, FactoryError):
-        return told
-    return FactoryError(f"{told}\n{ADVICE}")
+    shown = _of_a_trace(error)
+    return as_factory_error("fit", error) if shown is None or model.run_eagerly else untraceable(shown)
 
 
 def _of_a_trace(error: BaseException | None) -> Exception | None:

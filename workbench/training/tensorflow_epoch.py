@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workbench.errors import FactoryError
-from workbench.training.keras_fit import ADVICE
+from workbench.training.keras_fit import untraceable
 from workbench.training.tensorflow_registry import forget_reductions
 
 
@@ -72,10 +72,7 @@ class Epochs:
                 keras.tree.map_structure(_any_rows, table), tf.TensorSpec((None, batch), tf.int64)
             )
         except Exception as error:
-            raise FactoryError(
-                f"TensorFlow cannot make a graph of the model's training step: {type(error).__name__}: {error}. "
-                f"{ADVICE}"
-            ) from error
+            raise untraceable(error) from error
         finally:
             if self.traces > traces:
                 forget_reductions()
