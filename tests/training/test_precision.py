@@ -81,7 +81,7 @@ def fitted(job: Job) -> TrialResult:
 
 def test_a_policy_is_a_bundle_s_too(make_job, own_factory, tmp_path: Path) -> None:
     """The trial, its bundle, and a process that has never heard of the policy compute the same numbers."""
-    job = under(make_job("binary", own_factory(LAZY), splits=2), "mixed_bfloat16")
+    job = under(make_job("binary", own_factory(LAZY), splits=2), "mixed_float16")
     fitted(job)
     bundle = Vault(job.vault).folder(job.fit_key) / "split0"
     test = Dataset.open(job.dataset).test
@@ -92,7 +92,7 @@ def test_a_policy_is_a_bundle_s_too(make_job, own_factory, tmp_path: Path) -> No
     np.testing.assert_array_equal(np.load(tmp_path / "there.npy"), here)
 
     about = json.loads((bundle / "bundle.json").read_text())
-    assert about.pop("dtype_policy") == "mixed_bfloat16"
+    assert about.pop("dtype_policy") == "mixed_float16"
     (bundle / "bundle.json").write_text(json.dumps(about))
     older = load_predictor(bundle).predict(test)
     assert 0 < np.abs(older - here).max() < 0.02, "a bundle that says nothing is of float32"
@@ -139,6 +139,18 @@ def test_built_ins_compute_logits_and_angles_in_float32(make_job, family: str) -
     assert exact >= {*logits, "Activation"}
     assert {layer.compute_dtype for layer in layers if type(layer).__name__ == "Dropout"} == {"float16"}
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_dropping_everything_gives_finite_gradients(dtype: str) -> None:
+    import jax
+
+    from workbench.models.dropout import Dropout
+
+    layer = Dropout(1.0, dtype=dtype)
+    state = [variable.value for variable in layer.non_trainable_variables]
+    gradient = jax.grad(lambda x: layer.stateless_call([], state, x, training=True)[0].sum())(np.ones(8, dtype="f2"))
+    assert not np.asarray(gradient).any()
 
 
 def test_policies_are_fits_of_their_own() -> None:

@@ -58,7 +58,9 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
         if not training:
             return inputs
         rate = ops.round(self._rate * LEVELS) / LEVELS
-        kept = ops.maximum(1 - rate, 1 / LEVELS)  # a scale of infinity would make NaN of the gradient
+        # A scale of infinity would make NaN of the gradient, and float16 ends at 65504.
+        least = 2**-15 if keras.backend.standardize_dtype(inputs.dtype) == "float16" else 1 / LEVELS
+        kept = ops.maximum(1 - rate, least)
         return ops.where(self._uniform(inputs) >= rate, inputs * ops.cast(1 / kept, inputs.dtype), 0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
