@@ -382,7 +382,7 @@ def everything(hp, problem):  # model
         keras.optimizers.AdamW(rate, gradient_accumulation_steps=3, clipnorm=1.0),
         loss={"aside": "categorical_crossentropy", "prediction": problem.loss},
         loss_weights={"aside": 0.3, "prediction": 1.0},
-        metrics={"prediction": ["auc", Told()]},
+        metrics={"prediction": [Told()]},
     )
     return Recipe(model=model, sample_weight=lambda y: 1.0 + y)
 
