@@ -9,7 +9,7 @@ import pytest
 
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan
-from workbench.errors import FactoryError
+from workbench.errors import FactoryError, TrialStopped
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
 from workbench.training.runner import run
@@ -108,6 +108,18 @@ def test_what_cannot_be_a_program_is_trained_as_it_would_be(job_of, caplog) -> N
         np.testing.assert_allclose(oof, expected, rtol=0, atol=1e-5)
         assert told.keys() == curves.keys()
         np.testing.assert_allclose([*told.values()], [curves[key] for key in told], rtol=1e-5)
+
+
+def test_what_fit_trains_goes_on_from_where_it_stopped(job_of) -> None:
+    job, other = job_of("function"), job_of("function").model_copy(update={"fit_key": "e" * 16, "checkpoint_s": 0.0})
+    with pytest.raises(TrialStopped):
+        run(other, lambda seen: (seen.split, seen.epoch) == (1, 2))
+    assert (other.vault / "checkpoints" / other.fit_key / "epoch1.npz").exists()
+    result, oof, told = fitted(other)
+    expected, expected_oof, curves = fitted(job)
+    assert (result.scores, result.best_epochs) == (expected.scores, expected.best_epochs)
+    np.testing.assert_array_equal(oof, expected_oof)
+    assert told == curves
 
 
 def test_a_bundle_of_what_runs_in_python_predicts(job_of) -> None:
