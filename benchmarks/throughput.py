@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.contest.contenders import CONTENDERS, measured
 from benchmarks.contest.one_worker import own_cost, setup
 from benchmarks.contest.ours import Ours
-from benchmarks.contest.setting import write
+from benchmarks.contest.setting import SPLITS, write
 from benchmarks.contest.table import ratio, table
 from benchmarks.harness import Benchmark, options, run
 from benchmarks.machine import usable_cores
@@ -54,6 +54,7 @@ class Throughput:
     contenders: tuple[str, ...]
     trials: int | None
     peer_trials: int | None
+    repeats: int
     cores: int | None
     contest: bool = True
     worker: bool = True
@@ -74,7 +75,7 @@ class Throughput:
             for name in self.contenders:
                 contender = CONTENDERS[name]
                 count = trials if contender.ours else min(trials, self.peer_trials or trials)
-                setting = write(folder / f"{name}_{size}", size, count)
+                setting = write(folder / f"{name}_{size}", size, count, self.repeats)
                 try:
                     rows.append(measured(contender, setting, size, self.cores))
                 except RuntimeError as error:  # the others' hours are not lost; what is missing is a shortfall
@@ -128,6 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=tuple(CONTENDERS), metavar="NAME")
     parser.add_argument("--trials", type=int, help=f"of each contender ({TRIALS}; quick: {QUICK_TRIALS})")
     parser.add_argument("--peer-trials", type=int, help="of each peer: fewer tell its rate, as it compiles each fold")
+    parser.add_argument("--repeats", type=int, default=1, help="of the folds: so many times as many fits a trial")
     parser.add_argument("--cores", type=int, help="bind each contender to so many cores (Linux)")
     parser.add_argument("--no-contest", action="store_true", help="leave the table of contenders out")
     parser.add_argument("--no-worker", action="store_true", help="leave out what is measured of one worker")
@@ -141,12 +143,14 @@ def _benchmark(given: argparse.Namespace) -> Benchmark:
         contenders=tuple(given.contenders),
         trials=given.trials,
         peer_trials=given.peer_trials,
+        repeats=given.repeats,
         cores=given.cores,
         contest=not given.no_contest,
         worker=not given.no_worker,
     )
     cores = given.cores or len(usable_cores())
-    return Benchmark("throughput", f"Throughput, {cores} cores", asked.measure, targets(cores), table)
+    splits = f", {given.repeats} x {SPLITS} splits" if given.repeats > 1 else ""
+    return Benchmark("throughput", f"Throughput, {cores} cores{splits}", asked.measure, targets(cores), table)
 
 
 if __name__ == "__main__":

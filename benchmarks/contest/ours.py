@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.contest.setting import BATCH, EPOCHS, Answer, Setting
+from benchmarks.contest.setting import BATCH, EPOCHS, SPLITS, Answer, Setting
 from benchmarks.searches import described, opened, search
 from workbench.execution.local import LocalExecutor
 from workbench.search.engine import Outcome, Suggestion
@@ -21,10 +21,10 @@ from workbench.workspace import Workspace
 
 CONFIG = """\
 name: contest
-data: {{train: train.parquet, target: y, positive: 1, columns: {columns}}}
+data: {{train: train.parquet, target: y, positive: 1, columns: {columns}, drop: {drop}}}
 metric: log_loss
 families: [{family}]
-folds: {{column: fold}}
+folds: {folds}
 search: {{trials: {trials}}}
 training:
   {{epochs: {epochs}, patience: {epochs}, batch_size: {batch}, backend: {backend}, workers: {workers}, fuse: {fuse}}}
@@ -91,6 +91,13 @@ class Listed:
         """Learn nothing."""
 
 
+def _folds(repeats: int) -> str:
+    """Return the section of ``experiment.yaml``: the contest's folds, or as many of the workbench's own a repeat."""
+    if repeats == 1:
+        return "{column: fold}"
+    return f"{{kind: stratified, splits: {SPLITS}, repeats: {repeats}}}"
+
+
 @contextmanager
 def experiment(setting: Setting, ours: Ours) -> Iterator[tuple[Workspace, Job]]:
     """Write the experiment beside the contest's data, and yield it open, with a job that lacks its values."""
@@ -103,6 +110,8 @@ def experiment(setting: Setting, ours: Ours) -> Iterator[tuple[Workspace, Job]]:
     config = CONFIG.format(
         columns=dict.fromkeys(names, "numeric"),
         family=ours.family,
+        folds=_folds(setting.repeats),
+        drop=[] if setting.repeats == 1 else ["fold"],
         trials=len(setting.values),
         epochs=EPOCHS,
         batch=BATCH,

@@ -29,6 +29,8 @@ class Setting:
 
     folder: Path
     values: tuple[dict[str, Any], ...]
+    repeats: int = 1
+    """Each trial trains so many times on every fold; for ours the folds of each repeat are others."""
 
     @cached_property
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
@@ -39,13 +41,14 @@ class Setting:
     def parts(self) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Yield who is trained on and who is validated, by split."""
         fold = self.arrays[2]
-        for split in range(SPLITS):
+        for split in self.repeats * list(range(SPLITS)):
             yield fold != split, fold == split
 
     @classmethod
     def read(cls, folder: Path) -> Setting:
         """Return the contest of a folder that `write` made."""
-        return cls(folder, tuple(json.loads((folder / "setting.json").read_text("utf-8"))))
+        told = json.loads((folder / "setting.json").read_text("utf-8"))
+        return cls(folder, tuple(told["values"]), told["repeats"])
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,14 @@ class Answer:
         return cls(**json.loads((folder / "answer.json").read_text("utf-8")))
 
 
-def write(folder: Path, rows: int, trials: int) -> Setting:
+def write(folder: Path, rows: int, trials: int, repeats: int = 1) -> Setting:
     """Make a contest of the first ``rows`` rows, or of as many as there are, in an empty folder."""
     folder.mkdir(parents=True)
     x, y = _table()
     order = np.random.default_rng(SEED).permutation(len(y))[:rows]
     x, y = x[order], y[order]
     np.savez(folder / "data.npz", x=x, y=y, fold=_folds(y))
-    (folder / "setting.json").write_text(json.dumps(search_values(trials)), "utf-8")
+    (folder / "setting.json").write_text(json.dumps({"values": search_values(trials), "repeats": repeats}), "utf-8")
     return Setting.read(folder)
 
 
