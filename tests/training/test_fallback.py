@@ -20,6 +20,7 @@ pytestmark = pytest.mark.keras
 SOURCE = """
 import jax
 import keras
+import numpy as np
 from keras import layers, ops
 from workbench.models.recipe import Recipe
 
@@ -29,6 +30,11 @@ class InPython(keras.Model):
         if float(logs["loss"]) < 0:
             raise AssertionError
         return logs, state
+
+class Drawing(keras.Model):
+    def train_step(self, state, data):
+        x, y, weight = data
+        return super().train_step(state, (x, y, weight * np.random.uniform(0.5, 1.5)))
 
 class OwnFunction(keras.Model):
     def make_train_function(self, force=False):
@@ -46,7 +52,7 @@ class Branching(layers.Layer):
         return 2 * x
 
 LAYERS = {"callback": Shown, "branching": Branching}
-KINDS = {"eager": InPython, "untraced": InPython, "function": OwnFunction}
+KINDS = {"eager": InPython, "untraced": InPython, "function": OwnFunction, "drawing": Drawing}
 
 def build(hp, problem):
     way = hp.Choice("way", ["program", *LAYERS, *KINDS])
@@ -56,7 +62,7 @@ def build(hp, problem):
     x = LAYERS[way]()(x) if way in LAYERS else x
     model = KINDS.get(way, keras.Model)(inputs, problem.head(x))
     optimizer = keras.optimizers.SGD(3e-2, momentum=0.9, use_ema=True, ema_momentum=0.8)
-    model.compile(optimizer, loss=problem.loss, run_eagerly=way == "eager")
+    model.compile(optimizer, loss=problem.loss, run_eagerly=way in ("eager", "drawing"))
     return Recipe(model=model, schedule="cosine", sample_weight=lambda y: 1.0 + y)
 """
 
@@ -111,7 +117,7 @@ def test_what_cannot_be_a_program_is_trained_as_it_would_be(job_of, caplog) -> N
 
 
 def test_what_fit_trains_goes_on_from_where_it_stopped(job_of) -> None:
-    job, other = job_of("function"), job_of("function").model_copy(update={"fit_key": "e" * 16, "checkpoint_s": 0.0})
+    job, other = job_of("drawing"), job_of("drawing").model_copy(update={"fit_key": "e" * 16, "checkpoint_s": 0.0})
     with pytest.raises(TrialStopped):
         run(other, lambda seen: (seen.split, seen.epoch) == (1, 2))
     assert (other.vault / "checkpoints" / other.fit_key / "epoch1.npz").exists()

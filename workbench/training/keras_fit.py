@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import FactoryError
 from workbench.models.factory import as_factory_error, out_of_memory
+from workbench.training.build import seeded
 from workbench.training.keras_feed import take
 from workbench.training.keras_in_place import InPlaceTrainer
 from workbench.training.keras_program import Table
@@ -70,7 +72,8 @@ class FitTrainer(InPlaceTrainer):
         x, y, *weight = take(self._table, order.reshape(-1))
         options = {"sample_weight": weight[0]} if weight else {}
         try:
-            with _unfinished(self._model.optimizer):
+            # What the user's Python code draws follows from the split and the epoch, as the order of the rows does.
+            with seeded(zlib.crc32(order.tobytes())), _unfinished(self._model.optimizer):
                 seen = self._model.fit(x, y, batch_size=order.shape[1], shuffle=False, verbose=0, **options)
         except Exception as error:
             if out_of_memory(error):
