@@ -94,6 +94,7 @@ MISTAKES = [
     ("families: ['factories:']", "families.0", "a built-in's name or 'module:attribute'"),
     ("families: [7]", "families.0", "received 7 (integer)"),
     ("families: [mlp, mlp]", "", "two families are called 'mlp'; give one of them another name"),
+    ("training: {backend: tensorflow, deterministic: true, jit_compile: true}", "", "jit_compile are both true"),
     ("search: {engine: optun}", "search.engine", "Did you mean 'optuna'?"),
     ("ensemble: {method: nelder_maed}", "ensemble.method", "Did you mean 'nelder_mead'?"),
     ("training: {executor: lokal}", "training.executor", "Did you mean 'local'?"),

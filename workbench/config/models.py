@@ -306,6 +306,15 @@ class TrainingConfig(Config):
         False, description="Try a Keras model that ran out of memory once more, at half the batch size."
     )
 
+    @model_validator(mode="after")
+    def _either_exact_or_compiled(self) -> TrainingConfig:
+        if self.deterministic and self.jit_compile and self.backend == "tensorflow":
+            raise ValueError(
+                "deterministic and jit_compile are both true: Keras compiles nothing by XLA where TensorFlow is to be "
+                "deterministic; leave one of them out"
+            )
+        return self
+
 
 class EnsembleConfig(Config):
     """How the best trials are blended."""
