@@ -115,6 +115,7 @@ def by_keras(material: Material) -> Arrays:
     import jax
 
     from workbench.training.keras_feed import take
+    from workbench.training.keras_state import averages_index
 
     fitter = fitter_of(material)
     model, recipe, batch = fitter._model, fitter._recipe, fitter._batch
@@ -131,7 +132,9 @@ def by_keras(material: Material) -> Arrays:
             rate = 0.5 * (1 + np.cos(np.pi * epoch / EPOCHS)) if recipe.schedule == "cosine" else 1.0
             for rows in rng.permutation(split.train)[: steps * batch].reshape(steps, batch):
                 _, values = step(at_rate(model, values, state, rate), take(table, rows))
-        found.append([np.asarray(value) for value in (*values[0], *values[1])])
+        # As fit ends: averages take the place of what they are averages of.
+        trainable = [values[2][place] for place in averages_index(model.optimizer)] or values[0]
+        found.append([np.asarray(value) for value in (*trainable, *values[1])])
     return found
 
 

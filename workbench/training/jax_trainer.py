@@ -25,7 +25,7 @@ from workbench.training.jax_train_step import TrainStep
 from workbench.training.keras_batches import few_sizes, filled
 from workbench.training.keras_feed import count
 from workbench.training.keras_program import Start
-from workbench.training.keras_state import State, Weights
+from workbench.training.keras_state import State, Weights, averages_index
 
 
 def slow_in_loops(step: TrainStep) -> bool:
@@ -40,6 +40,7 @@ class JaxTrainer:
         """Take a model, its traced step, how splits lie, and the most steps of an epoch and rows that are watched."""
         self._step, self._layout = step, layout
         self._trainable = len(model.trainable_variables)
+        self._averages = [step.weights + place for place in averages_index(model.optimizer)]
         self._by_step = slow_in_loops(step)
         self._steps = 1 if self._by_step else few_sizes(steps, least=8)
         self.predictor = JaxPredictor(model, layout, watched)
@@ -75,7 +76,7 @@ class JaxTrainer:
 
     def watched(self) -> list[NDArray[Any]]:
         """Return what is predicted for the watched rows."""
-        weights = self._numbers["state"][: self._step.weights]
+        weights = self._shown(self._numbers["state"])
         parts = [self.predictor(weights, x) for x in self._watched]
         whole = np.concatenate([np.asarray(part) for part in parts], axis=1)
         return [whole[slot, :rows] for slot, rows in enumerate(self._counts)]
@@ -87,7 +88,7 @@ class JaxTrainer:
     def best(self, split: int) -> Weights:
         """Return the best weights of a split."""
         improved = self._improved[split]
-        return self._weights(self._numbers["state" if improved else "best"], split)
+        return self._weights(self._shown(self._numbers["state"]) if improved else self._numbers["best"], split)
 
     def state(self, split: int) -> State:
         """Return the present weights and the optimizer's variables, its first learning rate among them."""
@@ -98,6 +99,11 @@ class JaxTrainer:
     def end(self) -> None:
         """Let go of the splits' tables and numbers."""
         self._numbers, self._table, self._watched = {}, [], []
+
+    def _shown(self, state: Sequence[Any]) -> list[Any]:
+        """Return the weights that predict: the optimizer's averages where it keeps some."""
+        trained = [state[place] for place in self._averages] or state[: self._trainable]
+        return [*trained, *state[self._trainable : self._step.weights]]
 
     def _weights(self, arrays: Sequence[Any], split: int) -> Weights:
         taken = [np.array(np.asarray(array)[split]) for array in arrays[: self._step.weights]]
@@ -124,7 +130,7 @@ class JaxTrainer:
             "live": alive,
         }
         if self._program is None:
-            key = self._step.outside.key
+            key = None if self._step.outside.key is None else f"{self._step.outside.key} {self._averages}"
             self._program = jax_programs.compiled(key, self._layout, self._epoch_of_one, shared, own, "numbers")
         setup_clock.ready()
         found = self._program(shared, own)
@@ -134,7 +140,7 @@ class JaxTrainer:
     def _epoch_of_one(self, shared: Any, own: Any) -> Any:
         """Train one split, within a trace; weights that have improved are kept before."""
         step, state = self._step, own["numbers"]["state"]
-        kept = zip(state[: step.weights], own["numbers"]["best"], strict=True)
+        kept = zip(self._shown(state), own["numbers"]["best"], strict=True)
         best = [jnp.where(own["improved"], now, before) for now, before in kept]
 
         def trained(index: Any, carry: Any) -> Any:

@@ -15,7 +15,7 @@ from workbench.training import setup_clock
 from workbench.training.keras_batches import batches
 from workbench.training.keras_feed import Feed
 from workbench.training.keras_program import Start, Table
-from workbench.training.keras_state import State, Weights, assign, learning_rate_index
+from workbench.training.keras_state import State, Weights, assign, averages_index, learning_rate_index
 from workbench.training.keras_targets import primary
 
 
@@ -75,13 +75,17 @@ class InPlaceTrainer(ABC):
 
     def watched(self) -> list[NDArray[Any]]:
         """Return what the present weights predict for the watched rows."""
-        with _unchanged(self._model.non_trainable_variables):
+        if not averages_index(self._model.optimizer):
+            with _unchanged(self._model.non_trainable_variables):
+                return [_prediction(self._model, self._watched)]
+        with _unchanged(_variables(self._model)):
+            _load(self._model, self._shown())
             return [_prediction(self._model, self._watched)]
 
     def keep(self, improved: Sequence[bool]) -> None:
         """Keep copies of the present weights as the best so far, where ``improved``."""
         if improved[0]:
-            self._best = _weights(self._model)
+            self._best = self._shown()
 
     def best(self, split: int) -> Weights:  # noqa: ARG002 - there is one
         """Return the weights that were kept last, or else those that the split began with."""
@@ -98,6 +102,12 @@ class InPlaceTrainer(ABC):
         """Let go of the split's rows."""
         self._watched = []
         self._take(None)
+
+    def _shown(self) -> Weights:
+        """Return copies of the weights that predict: the optimizer's averages where it keeps some."""
+        weights, optimizer = _weights(self._model), self._model.optimizer
+        averages = [optimizer.variables[place] for place in averages_index(optimizer)]
+        return Weights(_host(averages), weights.non_trainable) if averages else weights
 
     @abstractmethod
     def _take(self, table: Table | None) -> None:

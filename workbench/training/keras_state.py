@@ -173,6 +173,18 @@ def learning_rate_index(optimizer: Any) -> int | None:
     return next((i for i, v in enumerate(optimizer.variables) if v is rate), None)
 
 
+def averages_index(optimizer: Any) -> list[int]:
+    """Return where in ``optimizer.variables`` the averages of the trainable weights lie; empty without ``use_ema``.
+
+    Keras' ``fit`` ends with them in the place of the weights.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not getattr(inner, "use_ema", False):
+        return []
+    places = {id(variable): place for place, variable in enumerate(optimizer.variables)}
+    return [places[id(variable)] for variable in inner._model_variables_moving_average]
+
+
 def _weights_of(model: Any) -> Weights:
     return Weights(_values(model.trainable_variables), _values(model.non_trainable_variables))
 
