@@ -14,7 +14,7 @@ from workbench.errors import FactoryError
 from workbench.training.keras_fit import FitTrainer, traced
 from workbench.training.keras_in_place import InPlacePredictor, InPlaceTrainer
 from workbench.training.keras_program import Start
-from workbench.training.keras_state import prepare, state_of
+from workbench.training.keras_state import Weights, assign, prepare, state_of
 from workbench.training.keras_tensorflow import TensorFlowTrainer
 
 ROWS, BATCH = 90, 8
@@ -91,6 +91,12 @@ def close(left: Any, right: Any) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def averaged(model: keras.Model) -> Weights:
+    """Return what a fit ends with: the optimizer's averages in the place of the weights."""
+    averages = model.optimizer._model_variables_moving_average
+    return Weights([each.numpy() for each in averages], state_of(model).weights.non_trainable)
+
+
 def splits_train_as_batch_by_batch(kind: type[keras.Model]) -> None:
     """Two splits of other lengths train in one model and one trace, as two models do with ``train_on_batch``."""
     model = awkward(0, kind)
@@ -108,13 +114,14 @@ def splits_train_as_batch_by_batch(kind: type[keras.Model]) -> None:
             np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
             if not epoch:
                 trainer.keep([True])
-                kept = state_of(reference).weights
+                kept = averaged(reference)
         reference.optimizer.learning_rate = 1e-2
         state, expected = trainer.state(0), state_of(reference)
         close(state.weights.arrays, expected.weights.arrays)
         close(state.optimizer, expected.optimizer)
         close(trainer.best(0).arrays, kept.arrays)
         (watched,) = trainer.watched()
+        assign(reference.trainable_variables, averaged(reference).trainable)
         truth = reference(take(X, slice(70)), training=False)
         close([watched], [truth["main"]])
     predicted_beside(predictor, trainer, kept)

@@ -84,9 +84,9 @@ class Lane:
     _look_again: float = -math.inf
     """When a hurried search looks next for what is worth promoting."""
     _seen: set[int] = field(default_factory=set)
-    _fused: bool = False
-    """Whether the splits of the last complete trial trained at once."""
     """Ids of the trials whose end the engine knows, or will be told."""
+    _fused: bool = False
+    """Whether the splits of the last complete trial that was restored trained at once."""
 
     def __post_init__(self) -> None:
         """A family without anything to search has one trial, which is not screened."""

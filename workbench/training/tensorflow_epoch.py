@@ -28,7 +28,7 @@ class Epochs:
         self._model = model
         self._says_loss = False
         # XLA compiles the step and not the loop, as Keras does: the size of the table is no part of the program, and
-        # convolutions in a loop are slow (`keras_jax`).
+        # convolutions in a loop are slow (`jax_trainer.slow_in_loops`).
         self._step: Any = model.train_step
         if model.jit_compile:
             self._step = tf.function(model.train_step, autograph=False, jit_compile=True)
