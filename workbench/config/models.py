@@ -292,8 +292,9 @@ class TrainingConfig(Config):
     )
     fuse: Fuse = Field(
         "auto",
-        description="How all splits of a Keras model train as one program on JAX; auto: vmap on a GPU, on a CPU what a "
-        "short measurement finds; off: one after another.",
+        description="How all splits of a Keras model train as one program on JAX; auto: vmap on a GPU; on several "
+        "cores shard or map, as a short measurement finds; on one core map, or off where a pruner may end the trial "
+        "between two splits; off: one after another.",
     )
     dtype_policy: DtypePolicy = Field("float32", description="Keras' dtype policy: mixed ones compute in 16 bits.")
     jit_compile: bool | None = Field(

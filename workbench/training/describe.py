@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.errors import FactoryError, TrialFailed
 from workbench.metrics import Metric
 from workbench.models.hyperparameters import HyperParameters
+from workbench.models.own_fit import model_fit
 from workbench.models.problem import HEAD, Problem
 from workbench.models.space import discover
 from workbench.training.build import Built, build
@@ -31,6 +32,10 @@ SAMPLE = 256
 ROUNDS = 2
 OWN_FIT = (
     "it trains by a fit of its own, which chooses batch size and schedule; a split that is interrupted begins anew"
+)
+MODEL_FIT = (
+    "its model trains by a fit of its own, which is told the batch size and chooses the schedule; a split that is "
+    "interrupted begins anew"
 )
 
 
@@ -101,7 +106,7 @@ class _Trial:
         if built.own_fit is not None:
             from workbench.training.own_fit_probe import probe_fit
 
-            self.notices = (OWN_FIT,)
+            self.notices = (MODEL_FIT if built.own_fit is model_fit else OWN_FIT,)
             probe_fit(built, _only(split, _sample(split, problem.task != "regression")), problem, run=run)
 
     def _try_estimator(self, built: Built, split: Split) -> None:
