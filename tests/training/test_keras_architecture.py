@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from workbench.errors import TrialStopped
 from workbench.training import fit, keras_architecture
 from workbench.training.material import open_material
 from workbench.training.runner import run
@@ -62,3 +63,39 @@ def test_whatever_is_no_rate_is_built(make_job, builds) -> None:
         "a setting": {"settings": job.settings.model_copy(update={"fuse": "off"})},
     }.items():
         assert keras_architecture.recall(open_material(job.model_copy(update=other))) is None, name
+
+
+FACTORY = """
+import keras
+from workbench.models.rates import rates
+
+@rates(lr="learning_rate")
+def build(hp, problem):
+    model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+    rate = hp.Float("lr", 1e-4, 1e-1)
+    model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
+    return model
+"""
+SCHEDULE = "keras.optimizers.schedules.ExponentialDecay(rate, 10, 0.9)"
+
+
+def test_rates_that_no_variable_holds_are_built(make_job, own_factory, builds, caplog) -> None:
+    job = make_job("binary", own_factory(FACTORY.replace("SGD(rate)", f"SGD({SCHEDULE})")), vault=None, epochs=1)
+    slow = trained(job, lr=1e-3)
+    before = len(builds)
+    assert trained(job, lr=1e-1).scores != slow.scores
+    assert len(builds) > before
+    assert caplog.text.count("@rates says that variables named 'learning_rate' have the value of 'lr'") == 1
+
+
+def test_a_trial_with_one_split_left_does_not_decide_for_later_ones(make_job, own_factory, builds) -> None:
+    job = make_job("binary", own_factory(FACTORY), values={"lr": 1e-2}, epochs=1, checkpoint_s=0.0, splits=2)
+    one_by_one = job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": "off"})})
+    with pytest.raises(TrialStopped):
+        run(one_by_one, lambda told: told.split == 1)
+    keras_architecture.forget()
+    job = job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": "map"})})
+    assert trained(job).unfused == "there is one split"
+    before = len(builds)
+    assert trained(job.model_copy(update={"vault": None})).fused == "map"
+    assert len(builds) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from workbench.training.keras_fusing import Grouping
     from workbench.training.keras_state import InitialStates
 
-MOST = 8
+LOG = logging.getLogger("workbench.fusing")
+MOST, BYTES = 8, 2**28
+"""How many are kept, and how much they may hold together."""
+
+_told: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Architecture:
         return Architecture(replace(self.built, hp=self.built.hp.changed(asked)), states, self.grouping)
 
 
-_known: LruCache[Architecture] = LruCache(limit=MOST, size=lambda _: 1)
+_known: LruCache[Architecture] = LruCache(limit=BYTES, size=lambda kept: max(kept.states.size, BYTES / MOST))
 
 
 def recall(material: Material) -> Architecture | None:
@@ -54,9 +59,31 @@ def recall(material: Material) -> Architecture | None:
 
 
 def remember(material: Material, architecture: Architecture) -> None:
-    """Keep what a trial has left for later ones."""
-    if _rates(material).keys() and _rates(material).keys() <= material.job.values.keys():
+    """Keep what a trial has left for later ones, unless it is too large or its rates are not where they should be."""
+    rates = _rates(material)
+    if not rates or not rates.keys() <= material.job.values.keys() or _known.find(_key(material)) is not None:
+        return
+    if not architecture.grouping.decided:  # nothing was trained: every split was finished before
+        return
+    if architecture.states.size <= BYTES and _held(material, architecture):
         _known.get(_key(material), lambda: architecture)
+
+
+def _held(material: Material, architecture: Architecture) -> bool:
+    """Say whether a build has its rates in the variables that `workbench.rates` names; tell it once where not."""
+    family, values, states = material.job.family, material.job.values, architecture.states
+    asked = {name: variable for name, variable in _rates(material).items() if name in architecture.built.hp}
+    wrong = [name for name, variable in asked.items() if not states.holds(variable, float(values[name]))]
+    if wrong and family.name not in _told:
+        _told.add(family.name)
+        LOG.warning(
+            "%s: @rates says that variables named '%s' have the value of '%s', but the model has none, or others: it "
+            "is built for each trial. Correct @rates",
+            family.name,
+            asked[wrong[0]],
+            wrong[0],
+        )
+    return not wrong
 
 
 def forget() -> None:

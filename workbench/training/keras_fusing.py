@@ -36,14 +36,20 @@ class Grouping:
         self._step: Any = None
         self._trainers: dict[int, Trainer] = {}
         self._by_fit = ""
-        self.decided = False
+        self.decided = 0
+        """For how many splits; 0 before `decide`."""
         self.strategy: Strategy | Literal[""] = ""
         self.reason = ""
 
     def decide(self, model: Any, batch: Table, table: Table, splits: int) -> None:
-        """Decide for a prepared model, a batch and the table of a split, and the number of splits."""
-        self._model, self.decided = model, True
-        self._step, self._by_fit = traced(model, batch)
+        """Decide for a prepared model, a batch and the table of a split, and the number of splits.
+
+        It may be asked again for another number of splits; the model is traced once.
+        """
+        if not self.decided:
+            self._model = model
+            self._step, self._by_fit = traced(model, batch)
+        self.decided = splits
         self.reason = self._reason(table, splits)
         self.strategy = "" if self.reason else self._open[0]
         if self.reason:

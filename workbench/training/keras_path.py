@@ -72,7 +72,7 @@ class KerasFitter:
 
     def together(self, first: Split, splits: int) -> int:
         """Return how many splits train at once: all of them where that is possible and worth it."""
-        if not self._grouping.decided:
+        if self._grouping.decided != splits:  # an earlier trial of the same model may have had fewer of them left
             table = self._table(first)
             self._states.prepare(self._sample(table))
             self._grouping.decide(self._model, self._sample(table), table, splits)
@@ -84,27 +84,19 @@ class KerasFitter:
         group = _Group(splits, watchers, self._problem)
         checkpoint = KerasCheckpoint(self._checkpoints, [split.index for split in splits])
         trainer = self._begin(group, checkpoint)
-        while any(live := [not watcher.done and watcher.epoch < self._epochs for watcher in watchers]):
-            orders = [self._order(group, i) if alive else self._no_rows for i, alive in enumerate(live)]
-            losses = trainer.epoch(orders, self._rate(max(watcher.epoch for watcher in watchers)), live)
-            try:
-                group.judge(trainer, losses, live)
-            except TrialStopped:
-                checkpoint.save(trainer, watchers, group.generators)
-                raise
-            if checkpoint.due and not all(watcher.done for watcher in watchers):
-                checkpoint.save(trainer, watchers, group.generators)
-        fitted = [
-            FittedSplit(
-                KerasFoldModel(self._model, trainer.predictor, trainer.best(i)),
-                watcher.best_epoch,
-                watcher.epoch,
-                group.best[i],
-            )
-            for i, watcher in enumerate(watchers)
-        ]
-        trainer.end()
-        return fitted
+        try:
+            self._train(group, trainer, checkpoint)
+            return [
+                FittedSplit(
+                    KerasFoldModel(self._model, trainer.predictor, trainer.best(i)),
+                    watcher.best_epoch,
+                    watcher.epoch,
+                    group.best[i],
+                )
+                for i, watcher in enumerate(watchers)
+            ]
+        finally:
+            trainer.end()  # later trials may use it, and until then it must not hold tables
 
     def remember(self) -> None:
         """Keep the built, traced and compiled model for trials that differ in rates only."""
@@ -123,6 +115,19 @@ class KerasFitter:
         trainer = self._grouping.trainer(starts, orders, watched)
         trainer.begin(checkpoint.restore(starts, group.watchers, group.generators) or starts)
         return trainer
+
+    def _train(self, group: _Group, trainer: Trainer, checkpoint: KerasCheckpoint) -> None:
+        watchers = group.watchers
+        while any(live := [not watcher.done and watcher.epoch < self._epochs for watcher in watchers]):
+            orders = [self._order(group, i) if alive else self._no_rows for i, alive in enumerate(live)]
+            losses = trainer.epoch(orders, self._rate(max(watcher.epoch for watcher in watchers)), live)
+            try:
+                group.judge(trainer, losses, live)
+            except TrialStopped:
+                checkpoint.save(trainer, watchers, group.generators)
+                raise
+            if checkpoint.due and not all(watcher.done for watcher in watchers):
+                checkpoint.save(trainer, watchers, group.generators)
 
     def _sample(self, table: Table) -> Table:
         rows: Table = take(table, np.zeros(self._batch, dtype=np.intp))

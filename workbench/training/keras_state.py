@@ -76,6 +76,19 @@ class InitialStates:
         other._rates = {**self._rates, **rates}
         return other
 
+    def holds(self, name: str, value: float) -> bool:
+        """Say whether the build has variables of a name, each of this value; it must have been prepared."""
+        pairs = [] if self._first is None else self._named(self._first)
+        found = [array for array, known in pairs if known == name]
+        return bool(found) and all(np.array_equal(array, np.full_like(array, value)) for array in found)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the model's own variables and of all states that are kept."""
+        own = [] if self._first is None else [array for array, _ in self._named(self._first)]
+        kept = {id(array): array for state in self._known.values() for array, _ in self._named(state)}
+        return sum(array.nbytes for array in (*own, *own, *kept.values()))
+
     def prepare(self, batch: tuple[Any, ...]) -> State:
         """Create every variable of the model and return its state, which must not have been trained yet."""
         if self._first is None:
@@ -94,23 +107,22 @@ class InitialStates:
         """
         if seed not in self._known:
             self._known[seed] = self._made(seed, batch)
-        state, model = self._known[seed], self._model
+        state = self._known[seed]
         if not self._rates:
             return state
-        trainable, fixed, optimizer = (
-            [self._rated(value, variable) for value, variable in zip(values, variables, strict=True)]
-            for values, variables in (
-                (state.weights.trainable, model.trainable_variables),
-                (state.weights.non_trainable, model.non_trainable_variables),
-                (state.optimizer, model.optimizer.variables),
-            )
-        )
-        return State(Weights(trainable, fixed), optimizer)
+        arrays = [
+            np.full_like(array, self._rates[name]) if name in self._rates else array
+            for array, name in self._named(state)
+        ]
+        weights = len(arrays) - len(state.optimizer)
+        return State(_cut(arrays[:weights], len(state.weights.trainable)), arrays[weights:])
 
-    def _rated(self, value: Any, variable: Any) -> Any:
-        if variable.name not in self._rates:
-            return value
-        return np.full(np.shape(value), self._rates[variable.name], dtype=value.dtype)
+    def _named(self, state: State) -> list[tuple[Any, str]]:
+        """Return the arrays of a state with the names of their variables."""
+        model, weights = self._model, state.weights
+        arrays = (*weights.trainable, *weights.non_trainable, *state.optimizer)
+        variables = (*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables)
+        return [(array, variable.name) for array, variable in zip(arrays, variables, strict=True)]
 
     def _made(self, seed: int, batch: tuple[Any, ...]) -> State:
         first = self.prepare(batch)
