@@ -104,6 +104,33 @@ def test_a_split_that_has_stopped_counts_with_its_last_value():
             assert bool(stopped) == (epoch == 3), "its mean is (0.9 + 1.2) / 2 then"
 
 
+@pytest.mark.parametrize("name", ["median", "successive_halving", "hyperband", "patient"])
+def test_a_resumed_search_judges_splits_at_once_as_one_that_was_not_interrupted(name):
+    """Splits stop at different epochs, and the ledger gives what they reported by split, not by epoch."""
+    whole, resumed = pruner(name), pruner(name)
+    expected = [(number, *at_once(whole, number)) for number in range(60)]
+    for number, points, stopped in expected[:25]:
+        resumed.restore(number, sorted(points), "pruned" if stopped else "complete", fused=True)
+    rest = [(number, *at_once(resumed, number)) for number in range(25, 60)]
+    assert rest == expected[25:]
+    assert any(stopped for *_, stopped in rest)
+
+
+def at_once(judge, number):
+    """Play a random trial whose splits train at once; return what was reported, and whether it was stopped."""
+    dice = random.Random(number)
+    level, ends, points = dice.uniform(0.5, 2.0), [dice.randint(2, EPOCHS) for _ in range(SPLITS)], []
+    for epoch in range(1, EPOCHS + 1):
+        live = [split for split in range(SPLITS) if epoch <= ends[split]]
+        for split in live:
+            points.append((split, epoch, level + 1.0 / epoch + dice.gauss(0.0, 0.1)))
+            if judge.report(number, *points[-1], together=len(live)):
+                judge.end(number, "pruned")
+                return points, True
+    judge.end(number, "complete")
+    return points, False
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
 def test_what_is_not_finite_prunes_nobody(name):
     judge = pruner(name)

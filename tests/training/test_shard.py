@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+SMALL = {"embedding": 2, "depth": 1, "units": 16}
 TRAIN = """
 import json, sys
 from pathlib import Path
@@ -22,7 +23,8 @@ for fuse in ("map", "shard", "auto"):
 
 
 def test_several_devices_train_the_same_bit_for_bit(make_job, tmp_path) -> None:
-    job = make_job("binary", "wide_and_deep", vault=None, epochs=4)  # three splits: one device has an empty place
+    # Three splits: one device has an empty place.
+    job = make_job("binary", "wide_and_deep", vault=None, epochs=3, values=SMALL)
     (tmp_path / "job.json").write_text(job.model_dump_json(), "utf-8")
     command = [sys.executable, "-W", "ignore", "-c", TRAIN, str(tmp_path / "job.json")]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_NUM_CPU_DEVICES": "2", "NPROC": "2"}
