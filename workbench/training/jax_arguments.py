@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from workbench.training.jax_flat import FlatProgram
@@ -25,10 +26,10 @@ class Outside:
             self._places.append((str(value.dtype), len(vector)))
             vector.append(value)
         self.arguments: dict[str, Any] = {
-            "constants": [np.asarray(value) for value in program.constants.values()],
+            "constants": [value if _is_key(value) else np.asarray(value) for value in program.constants.values()],
             "rates": {dtype: np.stack(vector) for dtype, vector in by_dtype.items()},
         }
-        """Arrays on the host, to be given as an argument of the compiled program."""
+        """Arrays, on the host if NumPy knows their type, to be given as an argument of the compiled program."""
 
     @cached_property
     def key(self) -> str | None:
@@ -39,6 +40,11 @@ class Outside:
         """Compute the program's outputs within a trace, whatever program of equal key the arguments are of."""
         rates = [arguments["rates"][dtype][position] for dtype, position in self._places]
         return self._program.run(arguments["constants"], rates, inputs)
+
+
+def _is_key(value: Any) -> bool:
+    """Say whether an array is of keys of random numbers, which there are on devices alone."""
+    return bool(jnp.issubdtype(value.dtype, jax.dtypes.extended))
 
 
 def shaped(shape: tuple[int, ...], dtype: Any) -> Any:
