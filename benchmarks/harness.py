@@ -124,8 +124,9 @@ def _table(benchmark: Benchmark, result: Result) -> Table:
     for heading in ("median", "from … to", "target"):
         table.add_column(heading, justify="right")
     table.add_column("note")
+    asked = [target for target in benchmark.targets if target.quick or not result.quick]
     for measurement in result.measurements:
-        table.add_row(*_cells(measurement, benchmark.targets))
+        table.add_row(*_cells(measurement, asked))
     return table
 
 
