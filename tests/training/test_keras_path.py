@@ -202,6 +202,23 @@ def test_a_prediction_is_an_inference_whatever_the_call_defaults_to(make_job, ow
     np.testing.assert_array_equal(make_predictor(model).predict(state_of(model).weights, x), np.zeros((2, 1)))
 
 
+def test_what_a_prediction_is_the_models_own_predict_step_says() -> None:
+    import keras
+
+    from workbench.training.keras_program import make_predictor
+    from workbench.training.keras_state import state_of
+
+    class Counts(keras.Sequential):
+        def predict_step(self, state, data):
+            outputs, fixed = super().predict_step(state, data)
+            return keras.ops.exp(outputs), fixed
+
+    model = Counts([keras.layers.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    x = np.ones((2, 1), dtype=np.float32)
+    np.testing.assert_allclose(make_predictor(model).predict(state_of(model).weights, x), np.exp(x), rtol=1e-6)
+
+
 def test_two_builds_of_different_shape_are_refused(make_job, own_factory) -> None:
     source = PLAIN.format(out=1, loss="mse").replace('hp.Int("units", 4, 16)', "__import__('random').randint(4, 99)")
     with pytest.raises(FactoryError, match="different shapes"):

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.models.factory import as_factory_error
 from workbench.training import jax_programs
 from workbench.training.jax_arguments import Outside, shaped
 from workbench.training.jax_flat import flatten
@@ -64,7 +65,10 @@ class JaxPredictor:
 
     def _compiled(self, weights: Sequence[Any], x: Any) -> tuple[Any, Any]:
         one = jax.tree.map(lambda array: shaped(array.shape[1:], array.dtype), (list(weights), x))
-        traced = jax.jit(self._output).trace(*one)
+        try:
+            traced = jax.jit(self._output).trace(*one)
+        except Exception as error:  # it is the user's code
+            raise as_factory_error("predict_step", error) from error
         outside = Outside(flatten(traced.jaxpr).only([0]))
 
         def of_one(shared: Any, own: Any) -> Any:
@@ -76,7 +80,6 @@ class JaxPredictor:
 
     def _output(self, weights: Sequence[Any], x: Any) -> Any:
         model, trainable = self._model, len(self._model.trainable_variables)
-        # What a call does when it is not told is the model's own choice; not every call can be told.
-        told = {"training": False} if model._call_has_training_arg else {}
-        outputs, _ = model.stateless_call(list(weights[:trainable]), list(weights[trainable:]), x, **told)
+        # What inference is, the model's own predict_step may say.
+        outputs, _ = model.predict_step((list(weights[:trainable]), list(weights[trainable:])), (x,))
         return primary(model, outputs)
