@@ -23,7 +23,8 @@ def rates(**variables: str) -> Callable[[Factory], Factory]:
     depend on the hyperparameter: no layer that is left out at a rate of 0, no other hyperparameter's range, no option
     of the `Recipe`, no initial weight. Learning rates are variables of every Keras optimizer (``learning_rate``);
     `workbench.models.dropout.Dropout` (``rate``) and `workbench.models.optimizers.AdamW` (``weight_decay``) hold theirs
-    in variables too, which Keras' own do not.
+    in variables too, which Keras' own do not. Where a model has no variable of such a name, or one with another value,
+    a worker says so, and builds that model for each trial.
 
     Raises:
         TypeError: two hyperparameters are said to be the same variables, which cannot be.
