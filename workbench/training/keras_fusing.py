@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from workbench.training import setup_clock
 from workbench.training.keras_fit import FitTrainer, traced
 from workbench.training.keras_program import Start, Table, Trainer
 from workbench.types import Job
@@ -66,7 +67,8 @@ class Grouping:
         splits, steps = len(starts), max(map(len, orders))
         if splits not in self._trainers:
             if self.strategy and len(self._open) > 1:
-                self._measure(starts, orders, watched)
+                with setup_clock.still_running():
+                    self._measure(starts, orders, watched)
             self._trainers[splits] = self._make(splits, steps, watched)
         return self._trainers[splits]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 _began: float | None = None
 _seconds = _ready = 0.0
@@ -20,6 +22,17 @@ def ready() -> None:
     if _began is not None:
         _ready = time.perf_counter()
         _seconds, _began = _ready - _began, None
+
+
+@contextlib.contextmanager
+def still_running() -> Iterator[None]:
+    """Let steps that only measure be a part of getting ready."""
+    global _began, _seconds, _ready
+    before = _began, _seconds, _ready
+    try:
+        yield
+    finally:
+        _began, _seconds, _ready = before
 
 
 def seconds_after(moment: float) -> float:
