@@ -76,20 +76,19 @@ def build(hp, problem):
     model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
     return model
 """
-SCHEDULE = "keras.optimizers.schedules.ExponentialDecay(rate, 10, 0.9)"
 
 
-def test_rates_that_no_variable_holds_are_built(make_job, own_factory, builds, caplog) -> None:
-    job = make_job("binary", own_factory(FACTORY.replace("SGD(rate)", f"SGD({SCHEDULE})")), vault=None, epochs=1)
-    slow = trained(job, lr=1e-3)
+def test_a_user_s_own_factory_is_always_built(make_job, own_factory, builds) -> None:
+    """Whoever marks rates may be wrong; what is traced tells which program it is."""
+    job = make_job("binary", own_factory(FACTORY), vault=None, epochs=1)
+    trained(job, lr=1e-3)
     before = len(builds)
-    assert trained(job, lr=1e-1).scores != slow.scores
+    trained(job, lr=1e-1)
     assert len(builds) > before
-    assert caplog.text.count("@rates says that variables named 'learning_rate' have the value of 'lr'") == 1
 
 
-def test_a_trial_with_one_split_left_does_not_decide_for_later_ones(make_job, own_factory, builds) -> None:
-    job = make_job("binary", own_factory(FACTORY), values={"lr": 1e-2}, epochs=1, checkpoint_s=0.0, splits=2)
+def test_a_trial_with_one_split_left_does_not_decide_for_later_ones(make_job, builds) -> None:
+    job = make_job("binary", "mlp", values=SMALL | RATES, epochs=1, checkpoint_s=0.0, splits=2)
     one_by_one = job.model_copy(update={"settings": job.settings.model_copy(update={"fuse": "off"})})
     with pytest.raises(TrialStopped):
         run(one_by_one, lambda told: told.split == 1)

@@ -56,7 +56,7 @@ def _features(hp: HyperParameters, problem: Problem) -> Any:
         frequencies = hp.Int("frequencies", 8, 48, step=8, default=32)
     parts = [PeriodicEmbedding(frequencies, 8, sigma)(problem.inputs["numeric"])]
     if problem.schema.categorical:
-        width = hp.Int("embedding", 2, 32, default=8, sampling="log")
+        width = hp.Int("embedding", 2, 32, step=2, default=8, sampling="log")
         parts.append(keras.layers.Flatten()(problem.embedded(width)))
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
 

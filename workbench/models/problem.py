@@ -93,14 +93,17 @@ class Problem:
     def encode(self, hp: HyperParameters) -> Any:
         """Return a tensor ``(rows, features)``: the numerics beside embeddings of the categories.
 
-        All embeddings have the width ``hp["embedding"]`` and lie in one table, each feature at its own offset: one
-        gather instead of a layer a feature keeps the program small and its compilation short.
+        All embeddings have the width ``hp["embedding"]``, a power of two from 2 to 32, and lie in one table, each
+        feature at its own offset: one gather instead of a layer a feature keeps the program small and its compilation
+        short.
         """
         import keras
 
         parts = [self.inputs["numeric"]] if "numeric" in self.inputs else []
         if "categorical" in self.inputs:
-            parts.append(keras.layers.Flatten()(self.embedded(hp.Int("embedding", 2, 32, default=8, sampling="log"))))
+            # Few widths: each is another program to compile.
+            width = hp.Int("embedding", 2, 32, step=2, default=8, sampling="log")
+            parts.append(keras.layers.Flatten()(self.embedded(width)))
         return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
 
     def embedded(self, width: int) -> Any:
