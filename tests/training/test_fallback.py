@@ -13,7 +13,7 @@ from workbench.errors import FactoryError, TrialStopped
 from workbench.store.vault import Vault
 from workbench.training.bundle import load_predictor
 from workbench.training.runner import run
-from workbench.types import Job, Reported, TrialResult
+from workbench.types import Description, Job, Reported, TrialResult
 
 pytestmark = pytest.mark.keras
 
@@ -143,6 +143,24 @@ def test_a_bundle_of_what_runs_in_python_predicts(job_of) -> None:
         ("branching", "TracerBoolConversionError", "if training and"),
     ],
 )
-def test_what_neither_a_program_nor_fit_can_train_is_told_with_what_to_do(job_of, way, error, line) -> None:
-    with pytest.raises(FactoryError, match=rf"(?s){error}.*factories.py.*{line}.*run_eagerly=True"):
+def test_what_neither_a_program_nor_fit_can_train_is_told_with_what_to_do(
+    job_of, make_job, own_factory, way, error, line
+) -> None:
+    said = rf"(?s){error}.*factories.py.*{line}.*run_eagerly=True"
+    with pytest.raises(FactoryError, match=said):
         fitted(job_of(way))
+    with pytest.raises(FactoryError, match=said):
+        described(make_job, own_factory, way)
+
+
+def test_a_description_says_what_fit_will_train(make_job, own_factory) -> None:
+    found = described(make_job, own_factory, "eager")
+    assert "run_eagerly=True: Keras' fit trains it" in found.notices[0]
+
+
+def described(make_job, own_factory, way: str) -> Description:
+    """Describe the factory where this way is the default."""
+    source = SOURCE.replace('["program", *LAYERS, *KINDS]', f'["{way}"]')
+    found = run(make_job("binary", own_factory(source), rows=62, kind="describe"), lambda _: False)
+    assert isinstance(found, Description)
+    return found

@@ -6,6 +6,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,8 @@ class _Trial:
             self.weights = parameters(built.model)
             output = make_predictor(built.model).predict(state_of(built.model).weights, x)
             checked(output, len(rows), problem)
+            if built.own_fit is None:
+                self.notices = _tried_by_fit(built.model, (x, y))
         if built.own_fit is not None:
             from workbench.training.own_fit_probe import probe_fit
 
@@ -127,6 +130,22 @@ class _Trial:
             ) from error
         if model.kind == "skops":
             _store_and_load(model, job.family, material.problem)
+
+
+def _tried_by_fit(model: Any, batch: tuple[Any, ...]) -> tuple[str, ...]:
+    """Train a batch where the model cannot be a program: what Keras' ``fit`` cannot train either is known at once."""
+    from workbench.training.keras_feed import count
+    from workbench.training.keras_fit import FitTrainer, traced
+    from workbench.training.keras_program import Start
+    from workbench.training.keras_state import state_of
+
+    _, reason = traced(model, batch)
+    if not reason:
+        return ()
+    trainer = FitTrainer(model)
+    trainer.begin([Start(state_of(model), batch, batch[0])])
+    trainer.epoch([np.arange(count(batch), dtype=np.int32)[None]], 1.0, [True])
+    return (reason,)
 
 
 def _store_and_load(model: FoldModel, family: FamilyRef, problem: Problem) -> None:
