@@ -112,9 +112,8 @@ class JaxTrainer:
     def _call(self, orders: Sequence[NDArray[np.int32]], rate: float, live: Sequence[bool]) -> Any:
         order = np.zeros((self._layout.slots, self._steps, orders[0].shape[1]), dtype=np.int32)
         steps = np.zeros(self._layout.slots, dtype=np.int32)
-        alive = np.zeros(self._layout.slots, dtype=bool)
         for slot, rows in enumerate(orders):
-            order[slot, : len(rows)], steps[slot], alive[slot] = rows, len(rows), live[slot]
+            order[slot, : len(rows)], steps[slot] = rows, len(rows) if live[slot] else 0
         shared = {
             "outside": self._step.outside.arguments,
             "fresh": self._step.fresh,
@@ -127,7 +126,6 @@ class JaxTrainer:
             "table": self._table,
             "order": order,
             "steps": steps,
-            "live": alive,
         }
         if self._program is None:
             key = None if self._step.outside.key is None else f"{self._step.outside.key} {self._averages}"
@@ -149,18 +147,15 @@ class JaxTrainer:
             batch = [array.at[rows].get(mode="promise_in_bounds") for array in own["table"]]
             return step(shared["outside"], numbers, metrics, batch, shared["rate"])
 
-        def whole() -> Any:
-            first = (state, shared["fresh"], jnp.float32(0))
-            if self._by_step:
-                return trained(0, first)
+        nothing = (state, shared["fresh"], jnp.float32(0))
+        if self._by_step:
+            state, _, loss = jax.lax.cond(own["steps"] > 0, lambda: trained(0, nothing), lambda: nothing)
+        elif self._layout.strategy == "vmap":
             # Splits in one batch share the number of steps: with one of their own each step would be masked.
-            steps = shared["steps"] if self._layout.strategy == "vmap" else own["steps"]
-            return jax.lax.fori_loop(0, steps, trained, first)
-
-        def nothing() -> Any:
-            return state, shared["fresh"], jnp.float32(0)
-
-        state, _, loss = jax.lax.cond(own["live"], whole, nothing)
+            found = jax.lax.fori_loop(0, shared["steps"], trained, nothing)
+            state, _, loss = jax.tree.map(lambda new, old: jnp.where(own["steps"] > 0, new, old), found, nothing)
+        else:
+            state, _, loss = jax.lax.fori_loop(0, own["steps"], trained, nothing)
         return {"numbers": {"state": state, "best": best}, "loss": loss}
 
 
