@@ -119,6 +119,11 @@ class FoldsConfig(Config):
     repeats: Annotated[int, Field(ge=1, le=100), _NoBoolean] = Field(
         1, description="So many different plans, one after the other, to tell close models apart."
     )
+    seed: Annotated[int, Field(ge=0, lt=2**31), _NoBoolean] | None = Field(
+        None,
+        description="Seed of the shuffling alone; that of the experiment if absent. A team sets it, so that everybody's "
+        "folds are the same whatever their own seeds are.",
+    )
     gap: Annotated[int, Field(ge=0), _NoBoolean] = Field(
         0, description="Rows left out between training and validation of a time plan."
     )

@@ -120,10 +120,10 @@ def make_plan(
 
     ``auto`` is what another key asks for (column, function, file), else time with a time column, group with a group
     column, stratified for classes, else kfold. Every repeat of the last three validates each row once and is shuffled
-    by its own seed; with classes, groups are spread so that the folds' class shares are alike. Extra rows are trained
-    on in every split, but for those whose group is validated and, in time, those that are not before the validated
-    part. A function is looked for in the folder ``root``, to which a file's path is relative too; ``encoding`` is that
-    of text files.
+    by its own seed, which follows from ``folds.seed``, or else from ``seed``; with classes, groups are spread so that
+    the folds' class shares are alike. Extra rows are trained on in every split, but for those whose group is validated
+    and, in time, those that are not before the validated part. A function is looked for in the folder ``root``, to
+    which a file's path is relative too; ``encoding`` is that of text files.
 
     Raises:
         DataError: the table cannot be split as asked; see `workbench.data.fold_checks`.
@@ -132,7 +132,7 @@ def make_plan(
     kind = config.kind if config.kind != "auto" else automatic_kind(dataset, config)
     notices: list[str] = []
     if kind in RANDOM:
-        parts = _random_parts(dataset, config, kind, seed, notices)
+        parts = _random_parts(dataset, config, kind, seed if config.seed is None else config.seed, notices)
     else:
         parts = _given_parts(dataset, config, kind, root, encoding)
     assignment = np.full((len(parts), dataset.rows), UNUSED, dtype=np.int8)
