@@ -231,7 +231,8 @@ class TrainingSettings(Value):
     rounds: int = 1000
     """At most so many rounds of a boosted model."""
     rounds_patience: int = 50
-    stopping: Stopping = "fold"
+    stopping: Stopping | Literal["none"] = "fold"
+    """``none``: nothing is watched and nothing ends early; after exactly `Job.epochs` the last weights are kept."""
     threads: int = 0
     """Threads of one training; 0 means all that the worker has. Not part of the fit key."""
     dtype_policy: DtypePolicy = "float32"
@@ -279,7 +280,8 @@ class Job(Value):
     seconds: float | None = None
     """Time for the fit: models with epochs or rounds end early, each split with its share, rather than not at all."""
     epochs: int | None = None
-    """At most so many epochs or rounds, as an engine of few epochs first (Hyperband) says. Part of the fit key."""
+    """At most so many epochs or rounds, as an engine of few epochs first (Hyperband) says; with ``stopping`` 'none'
+    exactly so many. Part of the fit key."""
     screen: Screen | None = None
     """Evaluate only so much; nothing is written into the vault."""
     batch_scale: float = 1.0
@@ -335,6 +337,8 @@ class TrialResult(Value):
     """How all splits of a Keras model trained as one program: ``map``, ``vmap`` or ``shard``; empty if they did not."""
     unfused: str = ""
     """Why the splits of a Keras model trained one after another; empty if they did not."""
+    final: bool = False
+    """Trained on all rows, once a seed: there is no out-of-fold prediction, and scores are NaN."""
 
 
 class Failure(Value):

@@ -31,7 +31,7 @@ from workbench.errors import DataError
 from workbench.seeds import derive_seed
 from workbench.types import fingerprint
 
-__all__ = ["TRAIN", "UNUSED", "VALIDATE", "FoldPlan", "automatic_kind", "make_plan"]
+__all__ = ["TRAIN", "UNUSED", "VALIDATE", "FoldPlan", "all_rows_plan", "automatic_kind", "make_plan"]
 
 Array = NDArray[Any]
 Index = NDArray[np.intp]
@@ -149,6 +149,15 @@ def make_plan(
     return plan
 
 
+def all_rows_plan(rows: int, seeds: int) -> FoldPlan:
+    """Return the plan of a refit on all rows: each of ``seeds`` splits trains on every row and validates none.
+
+    ``rows`` are those of the whole table, extra rows included. Training seeds follow from the split's number: splits
+    differ by that alone.
+    """
+    return FoldPlan(np.full((seeds, rows), TRAIN, dtype=np.int8), "all")
+
+
 def automatic_kind(dataset: Dataset, config: FoldsConfig) -> str:
     """Return the kind of plan that the configuration and the data ask for."""
     for kind in ("column", "function", "file"):
@@ -201,7 +210,7 @@ def _given_parts(dataset: Dataset, config: FoldsConfig, kind: str, root: Path | 
         y = pd.Series(dataset.y[:rows], name=dataset.schema.target)
         return folds_of_function(_given(config.function, kind, "folds.function"), root, frame, y)
     path = (root or Path()) / _given(config.file, kind, "folds.file")
-    return folds_of_file(path, dataset.ids, dataset.schema.id, rows, encoding)
+    return folds_of_file(path, dataset.ids, dataset.schema.id, rows, encoding, planning.positions)
 
 
 def _given(value: Given | None, kind: str, key: str) -> Given:

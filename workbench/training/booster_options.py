@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench.errors import FactoryError
+from workbench.types import TrainingSettings
 
 
-def upper_limit(given: Any, default: Any, rounds: int) -> int:
-    """Return the most rounds: the experiment's ``rounds``, or fewer where the factory chose fewer.
+def upper_limit(given: Any, default: Any, settings: TrainingSettings) -> int:
+    """Return the most rounds: the experiment's, or fewer where the factory chose fewer; where nobody watches, all.
 
     A value equal to the library's ``default`` cannot be told from none.
     """
-    return rounds if given is None or given == default else min(int(given), rounds)
+    chosen = settings.stopping != "none" and given is not None and given != default
+    return min(int(given), settings.rounds) if chosen else settings.rounds
 
 
 def refuse(estimator: Any, options: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.threads import worthwhile_threads
-from workbench.training.watcher import Watcher
+from workbench.training.watcher import NOTHING, Watcher
 from workbench.types import TrainingSettings
 
 FILE = "model.cbm"
@@ -55,12 +55,12 @@ class CatBoostFitter(OneByOne):
         refuse(built.model, options, STOPPING)
         _check_loss(built.model, options, problem)
         given = next((options[name] for name in ROUNDS if options.get(name) is not None), None)
-        self._rounds = upper_limit(given, None, settings.rounds)
+        self._rounds = upper_limit(given, None, settings)
         self._recipe, self._problem, self._settings = built.recipe, problem, settings
         self.patience = settings.rounds_patience
 
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
-        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best."""
+        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best, or all."""
         table, y = split.prepared.table, split.target.forward(split.y)
         weight = self._recipe.row_weights(split.y, split.weight, split.train)
         train = catboost.Pool(
@@ -69,9 +69,11 @@ class CatBoostFitter(OneByOne):
             cat_features=self._categorical(),
             weight=None if weight is None else weight[split.train],
         )
-        watch = catboost.Pool(_frame(table.take(split.watch)), y[split.watch], cat_features=self._categorical())
+        watch = None
+        if len(split.watch):
+            watch = catboost.Pool(_frame(table.take(split.watch)), y[split.watch], cat_features=self._categorical())
         rounds = _Rounds(split, watcher, self._problem, np.unique(y[split.train]))
-        model = self._configured(split, rounds)
+        model = self._configured(split, rounds if watch is not None else None)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Failed to import numba")
             model.fit(train, eval_set=watch, callbacks=[rounds])
@@ -79,7 +81,7 @@ class CatBoostFitter(OneByOne):
         model.shrink(watcher.best_epoch)
         return FittedSplit(CatBoostFoldModel(model, self._problem), watcher.best_epoch, watcher.epoch)
 
-    def _configured(self, split: Split, rounds: _Rounds) -> Any:
+    def _configured(self, split: Split, metric: _Rounds | None) -> Any:
         model = self._recipe.model
         options = {k: v for k, v in model.get_params().items() if k not in OVERRULED}
         if not any(options.get(name) is not None for name in SEEDS):
@@ -87,7 +89,7 @@ class CatBoostFitter(OneByOne):
         return type(model)(
             **options,
             iterations=self._rounds,
-            eval_metric=rounds,
+            eval_metric=metric,
             use_best_model=False,
             thread_count=worthwhile_threads(split.cells * self._problem.outputs, self._settings.threads),
             logging_level="Silent",
@@ -153,13 +155,15 @@ class _Rounds:
     def after_iteration(self, info: Any) -> bool:  # noqa: ARG002 - CatBoost's signature
         """Judge a round; an error must not travel through CatBoost, which would wrap it in its own."""
         try:
-            predictions = _predictions(self._raw, self._classes, self._problem)
-            rows = len(self._split.watch)
-            self._watcher.judge(in_units(predictions, rows, self._split.target, self._problem))
+            self._watcher.judge(self._watched() if len(self._split.watch) else NOTHING)
         except Exception as error:
             self._error = error
             return False
         return not self._watcher.done
+
+    def _watched(self) -> NDArray[np.float64]:
+        predictions = _predictions(self._raw, self._classes, self._problem)
+        return in_units(predictions, len(self._split.watch), self._split.target, self._problem)
 
     def check(self) -> None:
         if self._error is not None:

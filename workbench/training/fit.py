@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
 from workbench.errors import TrialStopped
+from workbench.metrics import Metric
 from workbench.models.hyperparameters import HyperParameters
 from workbench.models.identity import confirm_code
 from workbench.training import setup_clock
@@ -25,7 +27,7 @@ from workbench.training.outcome import Outcome, Told
 from workbench.training.outputs import in_units
 from workbench.training.result import result_of
 from workbench.training.storing import store
-from workbench.training.watcher import Tell, Watcher, tell_all
+from workbench.training.watcher import Counter, Tell, Watcher, tell_all
 from workbench.types import Reported, TrialResult
 
 Report = Callable[[Reported], bool]
@@ -129,12 +131,15 @@ class _Training:
     def _watcher(self, split: Split, together: Sequence[Watcher], until: float | None) -> Watcher:
         y, weights = split.y[split.watch], split.weights(split.watch)
         tell, patience = self.tell(split.index, together), self._fitter.patience
-        return Watcher(self._material.monitor, y, weights, patience=patience, tell=tell, until=until)
+        kind = Counter if self._material.settings.stopping == "none" else Watcher
+        return kind(self._material.monitor, y, weights, patience=patience, tell=tell, until=until)
 
     def _predicted(self, split: Split, fitted: FittedSplit, fit_s: float, watcher: Watcher) -> Outcome:
         started = time.perf_counter()
         material, prepared = self._material, split.prepared
-        if fitted.watched is not None and np.array_equal(split.watch, split.validate):
+        if not len(split.validate):
+            oof = np.zeros((0, material.problem.outputs))
+        elif fitted.watched is not None and np.array_equal(split.watch, split.validate):
             oof = in_units(fitted.watched, len(split.validate), split.target, material.problem)
         else:
             oof = _prediction(material, split, fitted, prepared.table.take(split.validate))
@@ -143,7 +148,7 @@ class _Training:
             index=split.index,
             oof=oof,
             test=test,
-            score=material.metric(split.y[split.validate], oof, split.weights(split.validate)),
+            score=_score(material.metric, split, oof),
             best_epoch=fitted.best_epoch,
             epochs=fitted.epochs,
             fit_s=fit_s,
@@ -157,9 +162,14 @@ class _Training:
 
     def _end(self, split: Split, oof: NDArray[np.float64]) -> list[Told]:
         """Return what is told of a model without epochs, so that it is compared between splits as others are."""
-        rows = split.validate
-        value = float(self._material.monitor(split.y[rows], oof, split.weights(rows)))
+        value = _score(self._material.monitor, split, oof)
         return [(1, value, None)] if np.isfinite(value) else []
+
+
+def _score(metric: Metric, split: Split, oof: NDArray[np.float64]) -> float:
+    """Return the score of a split's validation rows; NaN where it has none."""
+    rows = split.validate
+    return float(metric(split.y[rows], oof, split.weights(rows))) if len(rows) else math.nan
 
 
 def _built(material: Material, seed: int) -> Built:

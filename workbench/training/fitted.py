@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from workbench.data.preparation import Prepared
-from workbench.training.material import Split
+from workbench.models.recipe import Recipe
+from workbench.training.material import Material, Split
 from workbench.training.watcher import Watcher
 
 
@@ -39,6 +40,20 @@ class FittedSplit:
     epochs: int = 0
     watched: NDArray[Any] | None = None
     """What the model predicted for the watched rows, in the units of the training; ``None`` where nobody kept it."""
+
+
+def epochs_of(recipe: Recipe, material: Material) -> tuple[int, int]:
+    """Return how many epochs a Keras model trains at most, and over how many a recipe's learning rate falls.
+
+    Where nothing is watched the job's epochs are exact. They end early on the schedule then, as the watched trainings
+    did whose best epochs they follow from.
+    """
+    job = material.job
+    exact = job.epochs if job.settings.stopping == "none" else None
+    limit = material.settings.epochs if exact is None else job.settings.epochs
+    planned = min(recipe.epochs or limit, limit)
+    epochs = exact or planned
+    return epochs, max(epochs, planned)
 
 
 class Fitter(Protocol):

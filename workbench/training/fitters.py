@@ -37,7 +37,7 @@ def fitter_for(built: Built, material: Material, *, rebuild: Rebuild, checkpoint
     if built.neural and built.own_fit is not None:
         from workbench.training.own_fit import OwnFitFitter
 
-        return OwnFitFitter(built, problem, settings, rebuild)
+        return OwnFitFitter(built, material, rebuild)
     if built.neural:
         from workbench.training.keras_path import KerasFitter
 

@@ -43,7 +43,7 @@ class JaxTrainer:
         self._averages = [step.weights + place for place in averages_index(model.optimizer)]
         self._by_step = slow_in_loops(step)
         self._steps = 1 if self._by_step else few_sizes(steps, least=8)
-        self.predictor = JaxPredictor(model, layout, watched)
+        self.predictor = JaxPredictor(model, layout, watched or None)
         self._numbers: dict[str, Any] = {}
         self._table: list[Any] = []
         self._watched: list[Any] = []

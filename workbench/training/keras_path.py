@@ -17,7 +17,7 @@ from workbench.seeds import derive_seed
 from workbench.training import keras_program
 from workbench.training.build import Built, Rebuild
 from workbench.training.checkpoints import Checkpoints
-from workbench.training.fitted import FittedSplit
+from workbench.training.fitted import FittedSplit, epochs_of
 from workbench.training.keras_architecture import Architecture, remember
 from workbench.training.keras_checkpoint import KerasCheckpoint
 from workbench.training.keras_feed import feed, take
@@ -49,7 +49,7 @@ class KerasFitter:
         self._problem, self._recipe, self._checkpoints = material.problem, recipe, checkpoints
         self._batch = max(1, min(recipe.batch_size or settings.batch_size, *folds))
         self._steps = [rows // self._batch for rows in folds]
-        self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
+        self._epochs, self._horizon = epochs_of(recipe, material)
         self.patience = recipe.patience or settings.patience
         self._model = built.model
         if trained is None:
@@ -80,7 +80,7 @@ class KerasFitter:
         return splits if self._grouping.strategy else 1
 
     def fit_all(self, splits: Sequence[Split], watchers: Sequence[Watcher]) -> list[FittedSplit]:
-        """Train until each watcher has seen nothing better for its patience; keep the best epoch's weights."""
+        """Train until each watcher has seen nothing better for its patience, or all epochs; keep the best weights."""
         group = _Group(splits, watchers, self._problem)
         checkpoint = KerasCheckpoint(self._checkpoints, [split.index for split in splits])
         trainer = self._begin(group, checkpoint)
@@ -165,7 +165,7 @@ class KerasFitter:
     def _rate(self, epoch: int) -> float:
         if self._recipe.schedule == "constant":
             return 1.0
-        return 0.5 * (1.0 + math.cos(math.pi * epoch / self._epochs))
+        return 0.5 * (1.0 + math.cos(math.pi * epoch / self._horizon))
 
 
 class _Group:
@@ -184,7 +184,8 @@ class _Group:
             TrialStopped: a report was answered with 'stop'; all splits have been judged all the same.
         """
         stopped: TrialStopped | None = None
-        outputs = trainer.watched()
+        unseen = not any(len(split.watch) for split in self.splits)
+        outputs = [np.zeros((0, self._problem.outputs))] * len(self.splits) if unseen else trainer.watched()
         for i, (split, watcher) in enumerate(zip(self.splits, self.watchers, strict=True)):
             if not live[i]:
                 continue

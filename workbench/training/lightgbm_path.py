@@ -18,7 +18,7 @@ from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.threads import worthwhile_threads
-from workbench.training.watcher import Watcher
+from workbench.training.watcher import NOTHING, Watcher
 from workbench.types import TrainingSettings
 
 DEFAULT_ROUNDS = 100
@@ -50,12 +50,12 @@ class LightGBMFitter(OneByOne):
         options = built.model.get_params()
         refuse(built.model, options, (*ROUNDS, *STOPPING))
         refuse_dart(built.model, options, BOOSTING)
-        self._rounds = upper_limit(options["n_estimators"], DEFAULT_ROUNDS, settings.rounds)
+        self._rounds = upper_limit(options["n_estimators"], DEFAULT_ROUNDS, settings)
         self._recipe, self._problem, self._settings = built.recipe, problem, settings
         self.patience = settings.rounds_patience
 
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
-        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best."""
+        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best, or all."""
         estimator = self._configured(split)
         table, y = split.prepared.table, split.target.forward(split.y)
         weight = self._recipe.row_weights(split.y, split.weight, split.train)
@@ -65,11 +65,9 @@ class LightGBMFitter(OneByOne):
             table.take(split.train).matrix(),
             y[split.train],
             sample_weight=None if weight is None else weight[split.train],
-            eval_X=(table.take(split.watch).matrix(),),
-            eval_y=(y[split.watch],),
-            eval_metric=self._judge(split, watcher),
-            callbacks=[_stop_when_done(watcher)],
+            callbacks=[_stop_when_done(watcher, counts=not len(split.watch))],
             categorical_feature=categorical or "auto",
+            **(self._watching(split, watcher, y) if len(split.watch) else {}),
         )
         rounds = watcher.best_epoch
         booster = lightgbm.Booster(model_str=estimator.booster_.model_to_string(num_iteration=rounds))
@@ -85,6 +83,10 @@ class LightGBMFitter(OneByOne):
             force_row_wise=True,
             verbosity=-1,
         )
+
+    def _watching(self, split: Split, watcher: Watcher, y: NDArray[Any]) -> dict[str, Any]:
+        matrix = split.prepared.table.take(split.watch).matrix()
+        return {"eval_X": (matrix,), "eval_y": (y[split.watch],), "eval_metric": self._judge(split, watcher)}
 
     def _judge(self, split: Split, watcher: Watcher) -> Any:
         def judge(_: Any, prediction: NDArray[Any]) -> tuple[str, float, bool]:
@@ -128,8 +130,10 @@ def _without(estimator: Any, names: tuple[str, ...]) -> Any:
     return estimator if len(kept) == len(options) else type(estimator)(**kept)
 
 
-def _stop_when_done(watcher: Watcher) -> Any:
+def _stop_when_done(watcher: Watcher, *, counts: bool) -> Any:
     def after_iteration(env: lightgbm.callback.CallbackEnv) -> None:
+        if counts:
+            watcher.judge(NOTHING)
         if watcher.done:
             raise lightgbm.callback.EarlyStopException(watcher.best_epoch - 1, env.evaluation_result_list or [])
 

@@ -48,7 +48,7 @@ class Split:
     target: TargetTransform
     train: NDArray[np.intp]
     watch: NDArray[np.intp]
-    """Rows that early stopping looks at: the validation rows, or an inner part of the training fold."""
+    """Rows that early stopping looks at: the validation rows, an inner part of the training fold, or none."""
     validate: NDArray[np.intp]
 
     @property
@@ -145,8 +145,13 @@ class Material:
 
     @property
     def settings(self) -> TrainingSettings:
-        """The job's settings, with the most epochs and rounds that an engine or a screening leaves."""
+        """The job's settings, with the most epochs and rounds that an engine or a screening leaves.
+
+        Without a watcher the job's number counts, be it more than the settings have.
+        """
         job, settings = self.job, self.job.settings
+        if settings.stopping == "none" and job.epochs is not None:
+            return settings.model_copy(update={"epochs": job.epochs, "rounds": job.epochs})
         asked = [job.epochs, None if job.screen is None else job.screen.epochs]
         most = [limit for limit in asked if limit is not None]
         fewer = {"epochs": min(settings.epochs, *most), "rounds": min(settings.rounds, *most)} if most else {}
@@ -235,9 +240,9 @@ class Material:
 
     def _parted(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows that a whole fit trains a split on, and those that it watches."""
-        train = self.plan.train(index)
-        if self.job.settings.stopping != "inner":
-            return train, self.plan.validate(index)
+        train, stopping = self.plan.train(index), self.job.settings.stopping
+        if stopping != "inner":
+            return train, self.plan.validate(index) if stopping == "fold" else np.zeros(0, dtype=np.intp)
         stratify, group = self.problem.task != "regression", self.dataset.group
         own, weight = train[train < self.dataset.own_rows], self.dataset.weight
         counting = own if weight is None else own[weight[own] > 0.0]  # a score of rows without weight is none

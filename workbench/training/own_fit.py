@@ -19,26 +19,25 @@ from workbench.models.own_fit import call_fit, model_fit
 from workbench.models.problem import Problem
 from workbench.training import precision
 from workbench.training.build import Built, Rebuild, seeded
-from workbench.training.fitted import FittedSplit, OneByOne
+from workbench.training.fitted import FittedSplit, OneByOne, epochs_of
 from workbench.training.keras_feed import feed, take
 from workbench.training.keras_path import KerasFoldModel
 from workbench.training.keras_program import Predictor, make_predictor
 from workbench.training.keras_state import Weights, assign, parameters, prepare, same_shapes, state_of
 from workbench.training.keras_targets import targets
-from workbench.training.material import Split
+from workbench.training.material import Material, Split
 from workbench.training.outputs import in_units
-from workbench.training.watcher import Watcher
-from workbench.types import TrainingSettings
+from workbench.training.watcher import NOTHING, Watcher
 
 
 class OwnFitFitter(OneByOne):
     """Fits one configuration through the factory's ``fit``; the model that was built first predicts."""
 
-    def __init__(self, built: Built, problem: Problem, settings: TrainingSettings, rebuild: Rebuild) -> None:
-        """Take a built model and how to build it again."""
-        recipe = built.recipe
-        self._built, self._problem, self._rebuild = built, problem, rebuild
-        self._epochs = min(recipe.epochs or settings.epochs, settings.epochs)
+    def __init__(self, built: Built, material: Material, rebuild: Rebuild) -> None:
+        """Take a built model, its data, and how to build it again."""
+        recipe, settings = built.recipe, material.settings
+        self._built, self._problem, self._rebuild = built, material.problem, rebuild
+        self._epochs, _ = epochs_of(recipe, material)
         self.patience = recipe.patience or settings.patience
         self._batch = recipe.batch_size or settings.batch_size
         # Keras on JAX without compilation would train operation by operation, which nobody asks for.
@@ -55,7 +54,7 @@ class OwnFitFitter(OneByOne):
         before = _variables(trained.model)
         follower = _Follower(trained.model, program, split, watcher, self._problem, self._epochs)
         with seeded(split.seed):
-            rows, watched = data.rows(split.train), data.rows(split.watch)
+            rows, watched = data.rows(split.train), data.rows(split.watch) if len(split.watch) else None
             train(trained, self._built, rows, watched, follower, epochs=self._epochs, batch=self._batch)
         follower.finish()
         self._trained = trained if _variables(trained.model) == before else None
@@ -117,7 +116,7 @@ def train(
     fresh: Built,
     recorded: Built,
     rows: OwnData,
-    watched: OwnData,
+    watched: OwnData | None,
     callback: keras.callbacks.Callback,
     *,
     epochs: int,
@@ -125,12 +124,14 @@ def train(
 ) -> None:
     """Call the user's ``fit`` as KerasTuner's ``search`` does; ``recorded`` notes the values that it asks for.
 
-    A model's own ``fit`` is told the ``batch`` size too; a ``HyperModel`` of KerasTuner chooses its own.
+    A model's own ``fit`` is told the ``batch`` size too; a ``HyperModel`` of KerasTuner chooses its own. Where
+    no row is ``watched``, ``validation_data`` is None.
     """
     own = fresh.own_fit
     if own is None:
         raise ValueError("the factory has no fit of its own")
-    options: dict[str, Any] = {"validation_data": (watched.x, watched.y), "epochs": epochs, "verbose": 0}
+    validation = None if watched is None else (watched.x, watched.y)
+    options: dict[str, Any] = {"validation_data": validation, "epochs": epochs, "verbose": 0}
     if own is model_fit:
         options["batch_size"] = batch
     if rows.weight is not None:
@@ -162,11 +163,11 @@ class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
             self._trained.stop_training = True
 
     def finish(self) -> None:
-        """Judge the model as it is where the user's training has no epochs; raise what a user's code swallowed."""
+        """Take the model as it is where the user's training shows no epochs; raise what a user's code swallowed."""
         if self._raised is not None:
             raise self._raised
         if self._watcher.epoch == 0:
-            self._judge(None)
+            self.best = self._weights()
 
     @property
     def _over(self) -> bool:
@@ -174,14 +175,17 @@ class _Follower(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _judge(self, loss: Any) -> None:
         weights = self._weights()
-        raw = self._predictor.predict(weights, self._watched)
         try:
-            prediction = in_units(raw, len(self._split.watch), self._split.target, self._problem)
+            prediction = self._prediction(weights) if len(self._split.watch) else NOTHING
             if self._watcher.judge(prediction, None if loss is None else float(loss)):
                 self.best = weights
         except (TrialFailed, TrialStopped) as error:
             self._raised = error
             raise
+
+    def _prediction(self, weights: Weights) -> NDArray[np.float64]:
+        raw = self._predictor.predict(weights, self._watched)
+        return in_units(raw, len(self._split.watch), self._split.target, self._problem)
 
     def _weights(self) -> Weights:
         trainable, fixed = (

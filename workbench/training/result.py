@@ -33,6 +33,7 @@ def result_of(material: Material, outcomes: Sequence[Outcome]) -> TrialResult:
         truncated=any(outcome.truncated for outcome in outcomes),
         screened=material.job.screen is not None,
         batch_scale=material.job.batch_scale,
+        final=not any(len(outcome.oof) for outcome in outcomes),
     )
 
 

@@ -16,6 +16,9 @@ from workbench.training.outcome import Told
 Tell = Callable[[int, float, float | None], bool]
 """Takes epoch (1-based), value and training loss; answers whether the whole trial should stop."""
 
+NOTHING: NDArray[np.float64] = np.zeros((0, 1))
+"""What is predicted where no row is watched."""
+
 
 class Watcher:
     """Judges a split's predictions epoch by epoch."""
@@ -100,6 +103,22 @@ class Watcher:
     @property
     def _exhausted(self) -> bool:
         return self.epoch - self.best_epoch >= self._patience
+
+
+class Counter(Watcher):
+    """Counts epochs where no row is watched: each is better than those before, and only the clock ends them early."""
+
+    def judge(self, prediction: NDArray[Any], loss: float | None = None) -> bool:
+        """Take note of another epoch, of which there is nothing to report; see `Watcher.judge`."""
+        self.epoch += 1
+        if (loss is not None and not np.isfinite(loss)) or not np.isfinite(prediction).all():
+            raise TrialFailed("nonfinite", f"the loss is not finite after epoch {self.epoch}")
+        self.best_epoch = self.epoch
+        self.truncated = self._until is not None and time.monotonic() >= self._until
+        return True
+
+    def check(self) -> None:
+        """Do nothing: no metric was asked for."""
 
 
 def tell_again(watchers: Sequence[Watcher]) -> None:

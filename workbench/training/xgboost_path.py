@@ -18,7 +18,7 @@ from workbench.training.fitted import FittedSplit, OneByOne
 from workbench.training.material import Split
 from workbench.training.outputs import in_units
 from workbench.training.threads import worthwhile_threads
-from workbench.training.watcher import Watcher
+from workbench.training.watcher import NOTHING, Watcher
 from workbench.types import InputSchema, TrainingSettings
 
 
@@ -36,19 +36,19 @@ class XGBoostFitter(OneByOne):
         options = built.model.get_params()
         refuse(built.model, options, ("num_boost_round", "early_stopping_rounds"))
         refuse_dart(built.model, options, ("booster",))
-        self._rounds = upper_limit(options["n_estimators"], None, settings.rounds)
+        self._rounds = upper_limit(options["n_estimators"], None, settings)
         self._recipe, self._problem, self._settings = built.recipe, problem, settings
         self.patience = settings.rounds_patience
 
     def fit(self, split: Split, watcher: Watcher) -> FittedSplit:
-        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best."""
+        """Boost until the watcher has seen nothing better for its patience; keep the rounds up to the best, or all."""
         types = feature_types(self._problem.schema)
         estimator = seeded_copy(self._recipe.model, split.seed, self._settings.threads).set_params(
             n_estimators=self._rounds,
             n_jobs=worthwhile_threads(split.cells, self._settings.threads),
-            eval_metric=self._judge(split, watcher),
+            eval_metric=self._judge(split, watcher) if len(split.watch) else None,
             disable_default_eval_metric=True,
-            callbacks=[_StopWhenDone(watcher)],
+            callbacks=[_StopWhenDone(watcher, counts=not len(split.watch))],
             early_stopping_rounds=None,
             feature_types=types,
             enable_categorical="c" in types,
@@ -60,7 +60,7 @@ class XGBoostFitter(OneByOne):
             table.take(split.train).matrix(),
             y[split.train],
             sample_weight=None if weight is None else weight[split.train],
-            eval_set=[(table.take(split.watch).matrix(), y[split.watch])],
+            eval_set=[(table.take(split.watch).matrix(), y[split.watch])] if len(split.watch) else None,
             verbose=False,
         )
         booster = estimator.get_booster()[: watcher.best_epoch]
@@ -106,9 +106,11 @@ def feature_types(schema: InputSchema) -> list[str]:
 
 
 class _StopWhenDone(xgboost.callback.TrainingCallback):
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, *, counts: bool) -> None:
         super().__init__()
-        self._watcher = watcher
+        self._watcher, self._counts = watcher, counts
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - XGBoost's signature
+        if self._counts:
+            self._watcher.judge(NOTHING)
         return self._watcher.done
