@@ -39,8 +39,8 @@ class Experiment:
     Tables are DataFrames or paths. A family is a built-in's name, ``'factories:my_model'``, a factory (a function or
     class; one from a notebook cell or a script travels as source), or a mapping as in ``experiment.yaml``. ``features``
     is a name of ``features.py``, or what `workbench.feature_set` marked. A metric is a built-in's name or a
-    `workbench.Metric`. ``folds``, ``search``, ``training``, ``ensemble`` and ``tracking`` are the sections of
-    ``experiment.yaml``. Paths are relative to ``root``.
+    `workbench.Metric`. ``folds``, ``holdout``, ``search``, ``training``, ``ensemble`` and ``tracking`` are the sections
+    of ``experiment.yaml``. Paths are relative to ``root``.
 
     Raises:
         ConfigError: something is not valid; the message says what, and what was expected.
@@ -69,6 +69,7 @@ class Experiment:
         families: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = DEFAULT_FAMILIES,
         features: str | Callable[..., Any] | None = None,
         folds: Mapping[str, Any] | None = None,
+        holdout: float | Mapping[str, Any] | None = None,
         search: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         ensemble: Mapping[str, Any] | None = None,
@@ -98,6 +99,7 @@ class Experiment:
         }
         sections = {
             "folds": self._folds_entry(folds, folder),
+            "holdout": {"share": holdout} if isinstance(holdout, (int, float)) else holdout,
             "search": search,
             "training": training,
             "ensemble": ensemble,

@@ -1,4 +1,4 @@
-"""What the data and folds sections ask for that does not fit together, and encodings that nobody knows."""
+"""What the data, folds and holdout sections ask for that does not fit together, and encodings that nobody knows."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def fold_problems(config: ExperimentConfig) -> Iterator[Problem]:
         yield _problem("gap", "only folds in time have a gap; set data.time, or remove it")
     if folds.repeats > 1 and kind in (*GIVEN, "time"):
         yield _problem("repeats", f"folds of kind '{kind}' are the same each time; remove it")
+
+
+def holdout_problems(config: ExperimentConfig) -> Iterator[Problem]:
+    """Yield a problem where the holdout asks for a column that the data section does not name."""
+    by, named = config.holdout.by, {"time": config.data.time, "group": config.data.group}
+    if config.holdout.share and by in named and named[by] is None:
+        yield Problem(("holdout", "by"), f"'{by}' needs data.{by}, the column that says so; set it")
 
 
 def _problem(key: str, text: str) -> Problem:

@@ -136,6 +136,28 @@ class FoldsConfig(Config):
     file: Path | None = Field(None, description="Table with the fold of each row, in the order of the rows or by id.")
 
 
+def _share(value: object) -> object:
+    """Let ``holdout: 0.2`` stand for a mapping of its share alone."""
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {"share": value} if plain else value
+
+
+class HoldoutConfig(Config):
+    """Rows of the training table that no fold, search, feature set, early stopping or blend sees."""
+
+    share: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _NoBoolean] = Field(
+        0.0, description="Share of the training table's rows that is set aside; 0 for none."
+    )
+    by: Literal["auto", "random", "time", "group"] = Field(
+        "auto",
+        description="Which ones. auto: the latest with data.time, whole groups with data.group, else drawn at random, "
+        "as many of each class.",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31), _NoBoolean] = Field(
+        0, description="Draws the rows; the experiment's own seed does not, so that another one keeps them."
+    )
+
+
 class RangeConfig(Config):
     """Another range for a parameter than the factory's; what is absent stays."""
 
@@ -346,6 +368,13 @@ class ExperimentConfig(Config):
     metric: str | MetricConfig = Field(description="A built-in metric's name, or a function of your own.")
     task: Task | None = Field(None, description="Inferred from the target if absent.")
     folds: FoldsConfig = FoldsConfig()
+    holdout: Annotated[
+        HoldoutConfig,
+        BeforeValidator(_share, json_schema_input_type=Annotated[float, Field(ge=0, lt=1)] | HoldoutConfig),
+    ] = Field(
+        HoldoutConfig(),
+        description="Rows set aside, on which the blend is scored when all is done; a number is their share.",
+    )
     families: tuple[FamilyEntry | FamilyConfig, ...] = Field(
         DEFAULT_FAMILIES,
         min_length=1,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.config.checks import feature_problems, file_problems, is_file, name_problems
-from workbench.config.data_checks import encoding_problems, fold_problems
+from workbench.config.data_checks import encoding_problems, fold_problems, holdout_problems
 from workbench.config.models import ExperimentConfig
 from workbench.config.overrides import apply
 from workbench.config.problems import problems
@@ -81,7 +81,7 @@ def _validated(value: Any, source: Source, root: Path | None, overrides: Sequenc
         config = ExperimentConfig.model_validate(values)
     except ValidationError as error:
         raise source.error(problems(error, values)) from None
-    found = [*name_problems(config), *encoding_problems(config), *fold_problems(config)]
+    found = [*name_problems(config), *encoding_problems(config), *fold_problems(config), *holdout_problems(config)]
     if root is not None:
         found += [*file_problems(config, root), *feature_problems(config, root)]
     if found:

@@ -1,4 +1,4 @@
-"""From tables to a data set: read, checked, inferred, conformed."""
+"""From tables to a data set: read, checked, inferred, conformed, and less what is set aside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from workbench.config.models import DataConfig, ExperimentConfig
 from workbench.data import checks
 from workbench.data.content import array_digest, frame_digest
 from workbench.data.dataset import Dataset
+from workbench.data.holdout import set_aside
 from workbench.data.identifiers import identifiers
 from workbench.data.planning import planning
 from workbench.data.raw_columns import other_columns
@@ -63,7 +64,7 @@ def build_dataset(
     tested, test_ids = (None, None) if test is None else _test_part(test, data, schema)
     others = other_columns(train, test, widened(schema, rows.features) if extra else schema, extra)
     told = _notices(rows, len(train), None if test is None else test.columns, data)
-    return Dataset(
+    whole = Dataset(
         schema=others.schema,
         features=rows.features,
         y=rows.y,
@@ -80,6 +81,7 @@ def build_dataset(
         notices=(*notices, *others.notices, *told),
         planning=planning(train, config, ids, origin=origin, extra=named),
     )
+    return set_aside(whole, config)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

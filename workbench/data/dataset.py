@@ -18,7 +18,7 @@ from workbench.errors import DataError
 from workbench.types import Column, Schema
 
 Array = NDArray[Any]
-_ARRAYS = ("y", "weight", "group", "ids", "test_ids")
+_ARRAYS = ("y", "weight", "group", "ids", "test_ids", "holdout_y", "holdout_weight", "holdout_ids")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,10 @@ class Dataset:
     ignore and feature sets see (`Column.cells`). ``y`` is ``(rows,)``: float64 values or int64 class codes. ``weight``
     is float64 and ``group`` int64, both ``(rows,)``. ``ids`` and ``test_ids`` are int64, or text as in the file;
     ``None`` where the row's position identifies it. The last ``extra`` rows are trained on and never validated; they
-    have no ``ids``. Equal keys mean equal content, row order included; ``test_key`` covers the test table's identifiers
-    too, since a submission is made of them.
+    have no ``ids``. The last rows of ``test`` are those set aside, if any (`workbench.data.holdout`): models predict
+    them as any test row; ``holdout_y``, ``holdout_weight`` and ``holdout_ids`` are theirs, ``test_ids`` has none of
+    them. Equal keys mean equal content, row order included; ``test_key`` covers the test table's identifiers too, since
+    a submission is made of them.
     """
 
     schema: Schema
@@ -47,6 +49,9 @@ class Dataset:
     key: str = ""
     test_key: str = ""
     notices: tuple[str, ...] = ()
+    holdout_y: Array | None = None
+    holdout_weight: Array | None = None
+    holdout_ids: Array | None = None
     planning: Planning = field(default_factory=Planning)
     """What only fold plans look at; not saved."""
 
@@ -62,8 +67,18 @@ class Dataset:
 
     @property
     def test_rows(self) -> int | None:
-        """Rows of the test table; ``None`` where there is none."""
+        """Rows to predict, those set aside included; ``None`` where there are none."""
         return None if self.test is None else len(self.test)
+
+    @property
+    def holdout_rows(self) -> int:
+        """Rows set aside, the last ones to predict."""
+        return 0 if self.holdout_y is None else len(self.holdout_y)
+
+    @property
+    def asked_rows(self) -> int:
+        """Rows of the test table itself, which a submission is made of and which come first."""
+        return (self.test_rows or 0) - self.holdout_rows
 
     def raw(self, which: Literal["train", "test"]) -> pd.DataFrame:
         """Return a table as feature sets see it; see `workbench.data.raw_columns.raw_frame`.
@@ -120,7 +135,7 @@ class SavedDataset(Dataset):
 
     @property
     def test_rows(self) -> int | None:
-        """Rows of the test table; ``None`` where there is none."""
+        """Rows to predict, those set aside included; ``None`` where there are none."""
         return vars(self)["_rows"][1] or None
 
     @cached_property

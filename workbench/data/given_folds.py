@@ -84,21 +84,24 @@ def _positions(part: Any, origin: str, rows: int) -> Array:
     return unique
 
 
-def folds_of_file(path: Path, ids: Array | None, id_name: str | None, rows: int, encoding: str) -> Parts:
+def folds_of_file(
+    path: Path, ids: Array | None, id_name: str | None, rows: int, encoding: str, positions: Array | None = None
+) -> Parts:
     """Return the splits of a file: each row's fold in a table or ``.npy``, or ``(splits, rows)`` of 0, 1 and 2.
 
     A table of one column has the folds in the order of the rows; one of two has the id and the fold. In an assignment
-    1 is trained on, 2 validated, 0 neither: the form in which plans are kept in a store's cache.
+    1 is trained on, 2 validated, 0 neither: the form in which plans are kept in a store's cache. Where rows are set
+    aside, the folds are those of the remaining rows, or of all of them, of which ``positions`` ``(rows,)`` remain.
 
     Raises:
         DataError: the file does not give every row its fold.
     """
     origin = f"folds.file {path}"
     if path.suffix.lower() in (".npy", ".npz"):
-        return _of_array(_load(path), origin, rows)
+        return _of_array(_remaining(_load(path), rows, positions), origin, rows)
     table = read_table(path, text=() if id_name is None else (id_name,), encoding=encoding).rename(columns=str)
     if table.shape[1] == 1:
-        return _of_array(table.iloc[:, 0].to_numpy(), origin, rows)
+        return _of_array(_remaining(table.iloc[:, 0].to_numpy(), rows, positions), origin, rows)
     names = [name for name in table.columns if name != id_name]
     if ids is None or id_name not in table.columns or len(names) != 1:
         expected = "one column, the folds" if ids is None else f"the columns '{id_name}' and a fold"
@@ -121,6 +124,15 @@ def _load(path: Path) -> Array:
             return np.asarray(loaded["assignment" if "assignment" in loaded else loaded.files[0]])
     except (*UNREADABLE, IndexError) as error:
         raise DataError(f"{path} cannot be read as an array of folds: {error}") from error
+
+
+def _remaining(array: Array, rows: int, positions: Array | None) -> Array:
+    """Return the folds of the rows that remain, less splits that validate none of them."""
+    whole = array.ndim in (1, 2) and array.shape[-1]
+    if positions is None or whole == rows or whole <= positions[-1]:
+        return array
+    left: Array = array[..., positions]
+    return left if left.ndim == 1 else left[(left == VALIDATE).any(axis=1)]
 
 
 def _of_array(array: Array, origin: str, rows: int) -> Parts:

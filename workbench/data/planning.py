@@ -39,6 +39,30 @@ class Planning:
     frame: pd.DataFrame | None = None
     """Every column but the target."""
     ids: Array | None = None
+    positions: Array | None = None
+    """``(rows,)``: each row's position in the table as it was read, ascending; ``None`` where none was set aside."""
+
+    def of_rows(self, kept: Array, extra: Array) -> Planning:
+        """Return that of the rows at the positions ``kept``, and of those ``extra`` rows (a mask)."""
+        frame = self.frame
+        return Planning(
+            time=_at(self.time, kept),
+            extra_time=_at(self.extra_time, extra),
+            fold=None if self.fold is None else _recoded(self.fold[kept]),
+            frame=None if frame is None else frame.iloc[kept].reset_index(drop=True),
+            ids=_at(self.ids, kept),
+            positions=kept,
+        )
+
+
+def _at(values: Array | None, rows: Array) -> Array | None:
+    return None if values is None else values[rows]
+
+
+def _recoded(fold: Array) -> Array:
+    """Number the folds that are left from 0 on."""
+    left = np.unique(fold[fold != ONLY_TRAINED])
+    return np.where(fold == ONLY_TRAINED, ONLY_TRAINED, np.searchsorted(left, fold))
 
 
 def planning(

@@ -26,14 +26,14 @@ def time_folds(time: Array, splits: int, gap: int) -> list[tuple[Index, Index]]:
     order = np.argsort(time, kind="stable")
     ordered = time[order]
     size = len(time) // (splits + 1)
-    starts = [_change(ordered, len(time) - size * left) for left in range(splits, 0, -1)]
+    starts = [nearest_change(ordered, len(time) - size * left) for left in range(splits, 0, -1)]
     borders = [*starts, len(time)]
     if size == 0 or starts[0] == 0 or len(set(borders)) < len(borders):
         raise DataError(
             f"{splits} folds in time need more than {splits} different times that are spread over the rows, got "
             f"{len(np.unique(time))} in {len(time)} rows; set folds.splits lower, or name a finer column in data.time"
         )
-    ends = [_left_of(ordered, start - gap) if gap else start for start in starts]
+    ends = [start_of_time(ordered, start - gap) if gap else start for start in starts]
     if ends[0] <= 0:
         raise DataError(
             f"folds.gap is {gap}, which leaves nothing of the {starts[0]} rows before the first validated part; set "
@@ -45,13 +45,13 @@ def time_folds(time: Array, splits: int, gap: int) -> list[tuple[Index, Index]]:
     ]
 
 
-def _change(ordered: Array, position: int) -> int:
+def nearest_change(ordered: Array, position: int) -> int:
     """Return the position nearest to ``position`` at which the time changes."""
     left = int(np.searchsorted(ordered, ordered[position], side="left"))
     right = int(np.searchsorted(ordered, ordered[position], side="right"))
     return left if position - left <= right - position or right == len(ordered) else right
 
 
-def _left_of(ordered: Array, position: int) -> int:
+def start_of_time(ordered: Array, position: int) -> int:
     """Return the start of the rows that have the time at ``position``; negative positions stay as they are."""
     return int(np.searchsorted(ordered, ordered[position], side="left")) if position > 0 else position
