@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.blend_stage import blend_trials
+from workbench.blending.result import BlendResult
 from workbench.data.readers import read_table
 from workbench.delivery.export import ExportSpec
 from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
 from workbench.delivery.leaderboard import Entry, Row, leaderboard
 from workbench.delivery.process import export_in_process
 from workbench.delivery.submission import expected_ids, write_submission
-from workbench.ensembles.blend import blend
-from workbench.ensembles.members import gather
-from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
-from workbench.seeds import derive_seed
-from workbench.types import BASE_FAMILY, BlendResult, fingerprint
+from workbench.errors import StoreError, WorkbenchError
+from workbench.types import fingerprint
 from workbench.workspace import Workspace
 
 KEPT_BUNDLES = 10
@@ -90,44 +89,7 @@ class Delivery:
         Raises:
             NothingToDeliver: no trial is complete.
         """
-        workspace, config = self.workspace, self.workspace.experiment.config
-        candidates = workspace.candidates(config.ensemble.per_family)
-        if not candidates:
-            raise NothingToDeliver(
-                "no trial is complete, so there is nothing to blend or submit; "
-                f"see the failures above and {workspace.experiment.store / 'logs'}, or allow more time"
-            )
-        members = gather(
-            candidates,
-            workspace.vault.oof,
-            validate=[workspace.plan.validate(split) for split in range(workspace.plan.splits)],
-            y=workspace.dataset.y,
-            weight=workspace.dataset.weight,
-            metric=workspace.metric,
-            plan_key=workspace.plan.key,
-        )
-        seed = derive_seed(config.seed, "blend")
-        return blend(members, config.ensemble.method, starts=config.ensemble.starts, seed=seed)
-
-    def left_out(self) -> tuple[str, ...]:
-        """Say of each trial that is good enough to be blended, and whose fit is absent or damaged, that it is not."""
-        workspace, count = self.workspace, self.workspace.experiment.config.ensemble.per_family
-        loss, vault = workspace.metric.loss, workspace.vault
-        worst: dict[str, list[float]] = {}
-        for candidate in workspace.candidates(count):
-            worst.setdefault(candidate.family, []).append(loss(candidate.score))
-        missing = [
-            trial.name
-            for trial in workspace.trials()
-            if trial.result is not None
-            and (len(losses := worst.get(trial.family, [])) < count or loss(trial.result.score) <= max(losses))
-            and trial.family != BASE_FAMILY
-            and not vault.folder(trial.result.fit_key).is_dir()
-        ]
-        remedy = f"'workbench doctor {workspace.experiment.root} --repair' says more"
-        return tuple(
-            f"{name} is not blended: its fit is absent, or was damaged and set aside; {remedy}" for name in missing
-        )
+        return blend_trials(self.workspace)
 
     def leaderboard(self, blended: BlendResult | None, per_family: int = 1) -> tuple[Row, ...]:
         """Return the blend and the best trials, best first."""
@@ -191,10 +153,10 @@ class Delivery:
         """Compare with what the members predicted right after their training, where the vault has that."""
         dataset, vault = self.workspace.dataset, self.workspace.vault
         try:
-            parts = [member.weight * vault.test(member.fit_key, dataset.test_key) for member in blended.members]
+            parts = [vault.test(member.fit_key, dataset.test_key) for member in blended.members]
         except StoreError:  # the test table is newer than the fits
             return
-        expected = layout_frame(np.sum(parts, axis=0), self.layout, dataset.test_ids)
+        expected = layout_frame(blended.blend.predict(np.stack(parts)), self.layout, dataset.test_ids)
         for column in self.layout.predictions:
             left, right = predicted[column], expected[column]
             unit = "rows" if self.layout.kind == "label" else "largest value"

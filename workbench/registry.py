@@ -66,7 +66,12 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "local": "workbench.execution.local:LocalExecutor",
         "inline": "workbench.execution.inline:InlineExecutor",
     },
-    "ensembles": {"nelder_mead": "workbench.ensembles.nelder_mead:NelderMead"},
+    "ensembles": {
+        "mean": "workbench.ensembles.averages:Mean",
+        "geometric_mean": "workbench.ensembles.averages:GeometricMean",
+        "rank_average": "workbench.ensembles.averages:RankAverage",
+        "nelder_mead": "workbench.ensembles.nelder_mead:NelderMead",
+    },
     "preparations": {
         "scaled": "workbench.data.preparation:ScaledPreparation",
         "native": "workbench.data.preparation:NativePreparation",

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workbench import signals
+from workbench.blending.result import BlendResult
 from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
@@ -31,7 +33,7 @@ from workbench.tracking.provenance import provenance
 from workbench.tracking.reachable import without_password
 from workbench.tracking.receipt import Receipt, read_receipt
 from workbench.tracking.uri import tracking_uri
-from workbench.types import BlendResult, jsonable
+from workbench.types import jsonable
 from workbench.workspace import Workspace, open_workspace
 
 RESERVE = (0.2, 15.0, 45.0)
@@ -44,6 +46,7 @@ STOPPED_SECONDS = 8.0
 """The same for a sweep that somebody stops, who is waiting for it to end."""
 
 
+@signals.listening()
 def run(
     experiment: Experiment | Path | str,
     *,
@@ -112,6 +115,7 @@ def _without_search(workspace: Workspace, budget: Budget, began: float, observer
     return finished.model_copy(update={"tracking_uri": uri, "seconds": time.monotonic() - began})
 
 
+@signals.listening()
 def submit(experiment: Experiment, observer: Observer | None = None) -> SweepResult:
     """Deliver from what is stored: blend, model and submission, as a sweep of its own that searches nothing."""
     began = time.monotonic()
@@ -121,6 +125,7 @@ def submit(experiment: Experiment, observer: Observer | None = None) -> SweepRes
             return sweep.deliver(observer or Silent())
 
 
+@signals.listening()
 def ensemble(experiment: Experiment) -> tuple[Row, ...]:
     """Fit the blend of the stored trials, and return its leaderboard; nothing is written but the MLflow run."""
     began = time.monotonic()
@@ -232,9 +237,9 @@ class Sweep:
         self.folder.mkdir(parents=True, exist_ok=True)
         key = delivery.key()  # before the blend: a trial that ends meanwhile is for the next delivery
         observer.phase("blending")
-        for line in delivery.left_out():
-            observer.notice(line)
         blended = delivery.blend()
+        for line in blended.left_out:
+            observer.notice(line)
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
         board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended))
         observer.phase("exporting the model and predicting the test table")
@@ -326,8 +331,32 @@ def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterato
 
     Its title is its number and ``subject``; without one the experiment's name and the date.
     """
+    versions = provenance(workspace.experiment.root)
+    with signals.deferred():  # a sweep that has begun is ended, whenever a signal comes
+        sweep = _begin(workspace, began, subject, versions)
+        ledger, number, patience = workspace.ledger, sweep.number, TRACKING_SECONDS
+        try:
+            with signals.at_once():
+                yield sweep
+        except KeyboardInterrupt as error:
+            patience = STOPPED_SECONDS
+            ledger.close_sweep(SweepFinished(sweep=number, state="interrupted", message=type(error).__name__))
+            raise
+        except BaseException as error:
+            ledger.close_sweep(SweepFinished(sweep=number, state="failed", message=str(error)[:2000]))
+            raise
+        else:
+            ledger.close_sweep(SweepFinished(sweep=number, state="complete", artifacts=sweep.artifacts))
+        finally:
+            with signals.at_once():
+                sweep.projector.close(patience)
+            with contextlib.suppress(StoreError):  # the sweep itself is whole
+                back_up(ledger.url)
+
+
+def _begin(workspace: Workspace, began: float, subject: str, versions: dict[str, str]) -> Sweep:
+    """Write down that a sweep begins, and start its projector."""
     experiment, ledger = workspace.experiment, workspace.ledger
-    versions = provenance(experiment.root)
     number = ledger.open_sweep(experiment.name)
     title = f"{number:04d} {subject or f'{experiment.name} {datetime.now(UTC):%Y-%m-%d}'}"
     ledger.append(
@@ -350,20 +379,4 @@ def open_sweep(workspace: Workspace, began: float, subject: str = "") -> Iterato
     projector = start_projector(
         ledger, experiment.store, tracking_uri(config, experiment.store), tensorboard=config.tensorboard
     )
-    sweep = Sweep(number, title, workspace, projector, began, versions)
-    patience = TRACKING_SECONDS
-    try:
-        yield sweep
-    except KeyboardInterrupt as error:
-        patience = STOPPED_SECONDS
-        ledger.close_sweep(SweepFinished(sweep=number, state="interrupted", message=type(error).__name__))
-        raise
-    except BaseException as error:
-        ledger.close_sweep(SweepFinished(sweep=number, state="failed", message=str(error)[:2000]))
-        raise
-    else:
-        ledger.close_sweep(SweepFinished(sweep=number, state="complete", artifacts=sweep.artifacts))
-    finally:
-        projector.close(patience)
-        with contextlib.suppress(StoreError):  # the sweep itself is whole
-            back_up(ledger.url)
+    return Sweep(number, title, workspace, projector, began, versions)

@@ -414,38 +414,6 @@ class Lost(Value):
 WorkerEvent = Annotated[Began | Reported | Described | Finished | Stopped | Failed | Lost, Field(discriminator="event")]
 
 
-# --- blends ----------------------------------------------------------------------------------------------------------
-
-
-class MemberRef(Value):
-    """A blend's member: one trial and its weight."""
-
-    family: str
-    number: int
-    fit_key: str
-    weight: float
-    score: float
-    score_se: float
-    values: Values
-
-    @property
-    def trial(self) -> str:
-        """The trial's name, such as ``lightgbm#0017``."""
-        return trial_name(self.family, self.number)
-
-
-class BlendResult(Value):
-    """A weighted average and its scores by name."""
-
-    method: str
-    members: tuple[MemberRef, ...]
-    in_sample: float
-    nested: float
-    nested_se: float
-    best_single: float
-    """The score of the best single member, for comparison."""
-
-
 def trial_name(family: str, number: int) -> str:
     """Return the name under which people see a trial: ``lightgbm#0017``."""
     return f"{family}#{number:04d}"

@@ -97,12 +97,12 @@ class Workspace:
             deterministic=training.deterministic,
         )
 
-    def candidates(self, per_family: int) -> list[Candidate]:
-        """Return the best complete trials of each family; the base family only where there is nothing else."""
+    def candidates(self, per_family: int | None) -> list[Candidate]:
+        """Return the best complete trials of each family, or all of them; the base family only where there is nothing else."""
         chosen = [c for study in self.studies if study.family != BASE_FAMILY for c in self._best(study, per_family)]
         return chosen or [c for study in self.studies for c in self._best(study, per_family)]
 
-    def _best(self, study: Study, count: int) -> list[Candidate]:
+    def _best(self, study: Study, count: int | None) -> list[Candidate]:
         complete = [t for t in self.ledger.trials(study.id) if t.result is not None and np.isfinite(t.result.score)]
         found: dict[str, Candidate] = {}
         for trial in sorted(complete, key=lambda t: (self.metric.loss(t.result.score if t.result else 0.0), t.number)):

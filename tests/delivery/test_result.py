@@ -13,12 +13,13 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.delivery.leaderboard import Entry, leaderboard, render, write_csv
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery.tally import tallies, tally
 from workbench.errors import StoreError
 from workbench.store.ledger import Trial
-from workbench.types import BlendResult, Failure, FailureCode, MemberRef, Stage, TrialResult, TrialState
+from workbench.types import Failure, FailureCode, Stage, TrialResult, TrialState
 
 
 def trial(score: float, **changes: Any) -> TrialResult:

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from workbench import registry
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.config.models import ExperimentConfig
 from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
 from workbench.store.vault import Vault
 from workbench.training.runner import run
-from workbench.types import BlendResult, FamilyRef, Job, MemberRef, MetricRef, TrainingSettings, TrialResult
+from workbench.types import FamilyRef, Job, MetricRef, TrainingSettings, TrialResult
 
 FACTORY = """
 from helpers import depth

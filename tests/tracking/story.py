@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.store.events import (
     BlendFinished,
     ModelExported,
@@ -16,7 +17,7 @@ from workbench.store.events import (
     TrialStarted,
 )
 from workbench.store.ledger import Ledger
-from workbench.types import BlendResult, Failure, MemberRef, Reported, TrialResult, Values
+from workbench.types import Failure, Reported, TrialResult, Values
 
 SPLITS = 3
 

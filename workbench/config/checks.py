@@ -23,7 +23,7 @@ def name_problems(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _family(family, path, mapping=isinstance(entry, FamilyConfig))
     yield from _registered("engines", config.search.engine, ("search", "engine"))
     yield from _registered("executors", config.training.executor, ("training", "executor"))
-    yield from _registered("ensembles", config.ensemble.method, ("ensemble", "method"))
+    yield from _registered("ensembles", config.ensemble.method_name, ("ensemble", "method"))
     if config.folds.function is not None:
         yield from _reference(config.folds.function, ("folds", "function"))
 

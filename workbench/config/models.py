@@ -344,12 +344,60 @@ class TrainingConfig(Config):
         return self
 
 
+class MethodConfig(BaseModel):
+    """An ensemble method with options of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(description="The method's name.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
 class EnsembleConfig(Config):
     """How the best trials are blended."""
 
-    method: str = Field("nelder_mead", description="How the weights are found.")
+    method: str | MethodConfig = Field(
+        "auto",
+        description="How the weights are found: mean, geometric_mean, rank_average, convex, greedy, hill_climbing, "
+        "nelder_mead or stacking; auto takes the simplest that is as good as the best by its nested score. A mapping "
+        "gives a method options.",
+    )
+    members: Literal["best", "all", "forward", "uncorrelated"] = Field(
+        "best",
+        description="best: the best per_family of each family; all: every complete trial; forward: of the best, those "
+        "that improve the mean; uncorrelated: of the best, none that says what a better one says.",
+    )
     per_family: Positive = Field(2, description="So many of each family's best trials are candidates.")
-    starts: Positive = Field(4, description="Starting points of the minimiser.")
+    correlated: Annotated[float, Field(gt=0, le=1), _NoBoolean] = Field(
+        0.995, description="With members: uncorrelated, no two members whose predictions correlate so much."
+    )
+    per_class: bool = Field(False, description="Weights of each class' own, where the method has them (convex).")
+    calibration: Literal["none", "temperature", "isotonic"] = Field(
+        "none", description="Probabilities made to mean what they say, after the blend."
+    )
+    decision: Literal["auto", "none"] = Field(
+        "auto",
+        description="auto: thresholds, cut-points or the range of values, as the metric asks for, fitted after the "
+        "blend; none: above one half, or the largest.",
+    )
+    bagging: Literal["none", "seeds", "rows", "folds"] = Field(
+        "none", description="The mean of fits with several seeds, on samples of rows, or on all folds but one each."
+    )
+    bags: Positive = Field(10, description="So many fits, with bagging by seeds or rows.")
+
+    @property
+    def method_name(self) -> str:
+        """The method's name."""
+        return self.method if isinstance(self.method, str) else self.method.name
+
+    @property
+    def method_options(self) -> dict[str, Any]:
+        """The method's own options."""
+        return {} if isinstance(self.method, str) else self.method.options
 
 
 class TrackingConfig(Config):

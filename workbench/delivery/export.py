@@ -24,6 +24,7 @@ import pandas as pd
 from pydantic import Field
 
 import workbench
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.data.raw_columns import raw_schema
 from workbench.data.readers import read_table
 from workbench.delivery.frozen_blend import BlendFile, FrozenMember, bundle_about, write_folder_files
@@ -33,7 +34,7 @@ from workbench.delivery.signature import example_rows, signature
 from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
 from workbench.store.vault import Vault
 from workbench.tracking.environment import ENVIRONMENT
-from workbench.types import BlendResult, FamilyRef, MemberRef, Schema, Value
+from workbench.types import FamilyRef, Schema, Value
 
 QUIET = {
     **ENVIRONMENT,
@@ -127,7 +128,8 @@ def _stage(
     staged: Path, blend: BlendResult, experiment: str, vault: Vault, splits: int, code_root: Path | None
 ) -> BlendFile:
     """Copy the members' bundles and code, and return what they are."""
-    members = [ref for ref in blend.members if ref.weight > 0]
+    places = [place for place, ref in enumerate(blend.members) if ref.weight > 0]
+    members = [blend.members[place] for place in places]
     if not members:
         raise NothingToDeliver(f"the blend of '{experiment}' has no member with weight")
     staged.mkdir()
@@ -140,6 +142,7 @@ def _stage(
         nested=blend.nested,
         nested_se=blend.nested_se,
         members=tuple(frozen),
+        fitted=blend.blend.take(places),
         backend=_backend(staged, frozen),
     )
 

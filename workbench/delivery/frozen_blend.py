@@ -20,11 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from workbench.blending.fitted import FittedBlend
+from workbench.blending.result import MemberRef
 from workbench.data.raw_columns import raw_rows
 from workbench.data.schema import conform
 from workbench.delivery.layout import OutputLayout, layout_frame
 from workbench.errors import StoreError
-from workbench.types import MemberRef, Schema, Value
+from workbench.types import Schema, Value
 
 MEMBERS, SCHEMA, LAYOUT = "members.json", "schema.json", "layout.json"
 AnyValue = TypeVar("AnyValue", bound=Value)
@@ -45,13 +47,15 @@ class FrozenMember(Value):
 class BlendFile(Value):
     """``members.json``: what the blend is made of. The champion's configurations are read from here."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     experiment: str
     method: str
     in_sample: float
     nested: float
     nested_se: float
     members: tuple[FrozenMember, ...]
+    """In the order in which ``fitted`` takes their predictions."""
+    fitted: FittedBlend
     backend: str | None = None
     """Keras backend of the members; ``None`` where none needs Keras."""
 
@@ -75,8 +79,9 @@ class FrozenBlend:
 
     schema: Schema
     layout: OutputLayout
-    members: tuple[tuple[float, tuple[Predicts, ...]], ...]
-    """Weight and the predictors of every split, by member."""
+    members: tuple[tuple[Predicts, ...], ...]
+    """The predictors of every split, by member."""
+    fitted: FittedBlend
 
     @classmethod
     def open(cls, folder: Path) -> FrozenBlend:
@@ -94,27 +99,28 @@ class FrozenBlend:
         return cls(
             schema=_read(folder / SCHEMA, Schema),
             layout=_read(folder / LAYOUT, OutputLayout),
-            members=tuple((m.trial.weight, tuple(_predictors(folder, m))) for m in about.members),
+            members=tuple(tuple(_predictors(folder, member)) for member in about.members),
+            fitted=about.fitted,
         )
 
     def predict(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> NDArray[np.float64]:
-        """Return ``(rows, outputs)``: each member's mean over splits, averaged by weight.
+        """Return ``(rows, outputs)``: each member's mean over splits, blended.
 
         Each row is predicted alone: neither its neighbours nor the order of rows or columns matter.
 
         Raises:
             DataError: A feature is absent, or cannot be read as what it was in training.
         """
-        total = np.zeros((len(rows), self.schema.outputs))
         conformed = conform(rows, self.schema, origin=origin)
-        derives = any(predictors[0].features is not None for _, predictors in self.members)
+        derives = any(predictors[0].features is not None for predictors in self.members)
         raw = raw_rows(rows, self.schema, origin=origin) if derives else conformed
         if rows.empty:
-            return total
-        for weight, predictors in self.members:
+            return np.zeros((0, self.schema.outputs))
+        means = []
+        for predictors in self.members:
             taken = conformed if predictors[0].features is None else raw
-            total += weight * np.mean([predictor.predict(taken) for predictor in predictors], axis=0)
-        return total
+            means.append(np.mean([predictor.predict(taken) for predictor in predictors], axis=0))
+        return self.fitted.predict(np.stack(means))
 
     def frame(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> pd.DataFrame:
         """Return the predictions in the layout's columns; rows without an id column are numbered from 0."""

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from workbench.blending.result import BlendResult
 from workbench.delivery.files import write_text
 from workbench.errors import StoreError
-from workbench.types import BASE_FAMILY, BlendResult, Direction, TrialResult, Value, as_loss, trial_name
+from workbench.types import BASE_FAMILY, Direction, TrialResult, Value, as_loss, trial_name
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -13,10 +13,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.delivery.files import write_text
 from workbench.delivery.tally import Tally
 from workbench.errors import StoreError
-from workbench.types import BlendResult, Direction, FailureCode, MemberRef, TrialState
+from workbench.types import Direction, FailureCode, TrialState
 
 VERSION = 1
 

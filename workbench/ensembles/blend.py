@@ -2,34 +2,127 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
 import numpy as np
 
 from workbench import registry
-from workbench.ensembles.members import Blender, Candidate, Members
-from workbench.ensembles.nested import nested_score
-from workbench.types import BlendResult, MemberRef
+from workbench.blending.result import BlendResult, MemberRef
+from workbench.ensembles.calibrating import fit_calibration
+from workbench.ensembles.choice import Trained, choose, compare
+from workbench.ensembles.deciding import fit_decision
+from workbench.ensembles.members import Candidate, Members
+from workbench.ensembles.method import NotApplicable, make_method
+from workbench.ensembles.pipeline import Bagging, Pipeline
+from workbench.ensembles.selection import CORRELATED, Selection, correlations
+
+AUTO = "auto"
+"""Every method of `AUTO_METHODS` is tried, and the simplest one taken that is as good as the best."""
+
+AUTO_METHODS = (
+    "mean",
+    "geometric_mean",
+    "rank_average",
+    "convex",
+    "greedy",
+    "hill_climbing",
+    "nelder_mead",
+    "stacking",
+)
 
 
-def blend(members: Members, method: str = "nelder_mead", *, starts: int = 4, seed: int = 0) -> BlendResult:
-    """Fit the ensemble method that is registered as ``method`` and score it in-sample and nested.
+@dataclass(frozen=True, kw_only=True)
+class BlendSettings:
+    """How a blend is fitted.
 
-    The result's members are those with a weight, heaviest first; their weights sum to 1.
+    Attributes:
+        method: Name of an ensemble method, or ``auto``.
+        options: The method's own options.
+        selection: Which members it is given.
+        correlated: Members that correlate more with a better one are left out, where ``selection`` is uncorrelated.
+        per_class: Weights of each class' own, for methods that have them.
+        calibration: ``none``, ``temperature`` or ``isotonic``.
+        decision: ``auto``: thresholds, cut-points or a range, as the metric asks for; ``none``.
+        bagging: Whose mean is taken.
+        bags: How many, of seeds and rows.
+        seed: Seed of what is random.
+    """
+
+    method: str = AUTO
+    options: dict[str, Any] = field(default_factory=dict)
+    selection: Selection = "best"
+    correlated: float = CORRELATED
+    per_class: bool = False
+    calibration: Literal["none", "temperature", "isotonic"] = "none"
+    decision: Literal["auto", "none"] = "auto"
+    bagging: Bagging = "none"
+    bags: int = 10
+    seed: int = 0
+
+    @property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """Everything that is to be compared, by the method's name.
+
+        Raises:
+            ConfigError: there is no such method, or it has no such option.
+        """
+        known = registry.references("ensembles")
+        names = [name for name in AUTO_METHODS if name in known] if self.method == AUTO else [self.method]
+        return {name: self._pipeline(name) for name in names}
+
+    def _pipeline(self, name: str) -> Pipeline:
+        options = self.options if name == self.method else {}
+        if self.per_class and (name == self.method or name == "convex"):
+            options = {**options, "per_class": True}
+        return Pipeline(
+            method=make_method(name, options, seed=self.seed),
+            selection=self.selection,
+            correlated=self.correlated,
+            bagging=self.bagging,
+            bags=self.bags,
+            calibrate=None if self.calibration == "none" else partial(fit_calibration, self.calibration),
+            decide=None if self.decision == "none" else fit_decision,
+        )
+
+
+def blend(members: Members, settings: BlendSettings | None = None) -> BlendResult:
+    """Fit what ``settings`` say, and score it in-sample and nested.
+
+    The result's members are those that count, heaviest first. Neither the order of ``members`` nor duplicates of them
+    change anything.
 
     Raises:
-        ConfigError: No method has this name.
+        ConfigError: there is no such method, or it cannot be used with these members.
     """
-    blender: Blender = registry.resolve("ensembles", method)(starts=starts, seed=seed)
-    weights = blender.fit(members)
-    nested, nested_se = nested_score(blender, members)
-    order = sorted(np.flatnonzero(weights > 0), key=lambda i: (-weights[i], members.refs[i].trial))
-    singles = members.metric.loss(1.0) * members.singles()
+    settings = settings or BlendSettings()
+    members = members.canonical()
+    trained, table = compare(settings.pipelines, members)
+    if not trained:
+        raise NotApplicable("; ".join(row.failure for row in table))
+    return result(members, choose(trained, table), table)
+
+
+def result(members: Members, chosen: Trained, table: tuple[Any, ...]) -> BlendResult:
+    """Return one of the trained pipelines as what is delivered."""
+    shares = chosen.fitted.blend.mix.shares()
+    order = sorted(np.flatnonzero(shares > 0).tolist(), key=lambda i: (-shares[i], members.refs[i].trial))
+    row = next(row for row in table if row.method == chosen.name)
+    singles = np.array([members.metric.loss(score) for score in members.singles()])
     return BlendResult(
-        method=method,
-        members=tuple(_weighted(members.refs[i], float(weights[i])) for i in order),
-        in_sample=members.score(members.blend(weights)),
-        nested=nested,
-        nested_se=nested_se,
-        best_single=members.metric.loss(float(np.nanmin(singles))) if np.isfinite(singles).any() else float("nan"),
+        method=chosen.name,
+        members=tuple(_weighted(members.refs[i], float(shares[i])) for i in order),
+        in_sample=chosen.in_sample,
+        nested=row.nested,
+        nested_se=row.nested_se,
+        nested_low=row.low,
+        nested_high=row.high,
+        best_single=members.metric.loss(float(singles.min())) if np.isfinite(singles).any() else float("nan"),
+        gap=chosen.fitted.gap,
+        considered=table,
+        correlations=tuple(map(tuple, correlations(members.predictions[order]).tolist())),
+        fitted=chosen.fitted.blend.take(order),
     )
 
 

@@ -1,17 +1,18 @@
-"""What a blender sees: the out-of-fold predictions of some trials, on one fold plan, and the metric."""
+"""What an ensemble method sees: the out-of-fold predictions of some trials, on one fold plan, and the metric."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from hashlib import blake2b
 
 import numpy as np
 
 from workbench.errors import NothingToDeliver, StoreError
 from workbench.metrics import Array, Metric
-from workbench.types import Values, trial_name
+from workbench.types import Scalar, trial_name
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Candidate:
     plan_key: str
     score: float
     score_se: float
-    values: Values
+    values: dict[str, Scalar] = field(default_factory=dict)
 
     @property
     def trial(self) -> str:
@@ -40,13 +41,15 @@ class Members:
 
     Attributes:
         refs: The members, in the order of ``predictions``.
-        predictions: float64 ``(members, rows, outputs)``.
+        predictions: Floats ``(members, rows, outputs)``.
         y: Targets or class codes ``(rows,)``.
         weight: ``None`` or row weights ``(rows,)``.
         split: Split that validated each row, ``(rows,)``, never falling.
         row: Index of each row in the training table, ``(rows,)``.
         metric: The metric that is blended for.
         plan_key: Key of the one fold plan on which all were evaluated.
+        classification: Whether predictions are probabilities.
+        features: ``None`` or raw features ``(rows, columns)`` for stacks that look at them; NaN where one is missing.
     """
 
     refs: tuple[Candidate, ...]
@@ -57,6 +60,8 @@ class Members:
     row: Array
     metric: Metric
     plan_key: str
+    classification: bool = False
+    features: Array | None = None
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -69,6 +74,25 @@ class Members:
         )
         ends = np.r_[starts[1:], len(self.split)]
         return tuple(slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True))
+
+    @property
+    def outputs(self) -> int:
+        """The width of a prediction: 1, or the number of classes of a multiclass task."""
+        return int(self.predictions.shape[2])
+
+    @cached_property
+    def mass(self) -> Array:
+        """How much each row counts, ``(rows,)``, 1 in all: ``mass @ losses`` is the mean over splits of mean losses.
+
+        Rows of splits that the metric cannot score count nothing.
+        """
+        mass = np.zeros(len(self.row))
+        for part, defined in zip(self.slices, self.defined, strict=True):
+            weight = np.ones(part.stop - part.start) if self.weight is None else self.weight[part]
+            if defined and (total := weight.sum()) > 0.0:
+                mass[part] = weight / total
+        total = mass.sum()
+        return mass / total if total > 0.0 else np.full(len(mass), 1.0 / max(1, len(mass)))
 
     def blend(self, weights: Array) -> Array:
         """Return the weighted average ``(rows, outputs)`` under ``weights`` of shape ``(members,)``."""
@@ -83,8 +107,11 @@ class Members:
         A part of a split may hold one class alone, of which AUC says nothing. What says nothing of anyone is left out
         for all alike; a member without a score where others have one stays without.
         """
-        scores = np.array([self.scores(prediction) for prediction in self.predictions])
-        some: Array = np.isfinite(scores).any(axis=0)
+        some = np.zeros(len(self.slices), dtype=bool)
+        for prediction in self.predictions:
+            if some.all():
+                break
+            some |= np.isfinite(self.scores(prediction))
         return some
 
     def scores(self, prediction: Array) -> Array:
@@ -107,46 +134,61 @@ class Members:
 
     def rows_where(self, keep: Array) -> Members:
         """Return the same members on the rows where the boolean ``keep`` of shape ``(rows,)`` holds."""
-        return Members(
-            refs=self.refs,
+        return replace(
+            self,
             predictions=self.predictions[:, keep],
             y=self.y[keep],
             weight=None if self.weight is None else self.weight[keep],
             split=self.split[keep],
             row=self.row[keep],
-            metric=self.metric,
-            plan_key=self.plan_key,
+            features=None if self.features is None else self.features[keep],
         )
 
+    def take(self, order: Sequence[int] | Array) -> Members:
+        """Return the members ``order`` alone, in this order, on the same rows."""
+        return replace(self, refs=tuple(self.refs[i] for i in order), predictions=self.predictions[list(order)])
 
-class Blender(Protocol):
-    """An ensemble method: weights of the members. Registered in the group ``ensembles``."""
+    def canonical(self) -> Members:
+        """Return the members in the order of their content, equal ones once: under the first of their names.
 
-    def fit(self, members: Members) -> Array:
-        """Return weights ``(members,)``, none negative, that sum to 1."""
-        ...
+        So neither the order in which members come nor duplicates of them change what is fitted.
+        """
+        with ThreadPoolExecutor(4) as pool:
+            digests = list(pool.map(_digest, self.predictions))
+        named = sorted(range(len(self)), key=lambda i: (digests[i], self.refs[i].family, self.refs[i].number))
+        order = [i for place, i in enumerate(named) if place == 0 or digests[i] != digests[named[place - 1]]]
+        return self if order == list(range(len(self))) else self.take(order)
+
+
+def _digest(prediction: Array) -> bytes:
+    return blake2b(np.ascontiguousarray(prediction).data, digest_size=16).digest()
 
 
 def gather(
     candidates: Sequence[Candidate],
-    oof: Callable[[str], Sequence[Array]],
+    oof: Callable[[str], Sequence[Array] | Array],
     *,
     validate: Sequence[Array],
     y: Array,
     weight: Array | None,
     metric: Metric,
     plan_key: str,
+    classification: bool = False,
+    features: Array | None = None,
 ) -> Members:
     """Read the members' out-of-fold predictions and join them on the plan's rows.
 
     Args:
         candidates: The trials, at least one.
-        oof: Gives the predictions of a fit key, an array ``(validated rows, outputs)`` a split: `Vault.oof`.
+        oof: Gives the predictions of a fit key: an array ``(validated rows, outputs)`` a split (`Vault.oof`), or the
+            one array that `joined` makes of them.
         validate: Validation rows of each split of the plan, indices into the training table.
         y: Targets or class codes of the whole training table ``(table rows,)``.
         weight: Row weights of the whole training table, or ``None``.
         metric: The metric that is blended for.
         plan_key: Key of the fold plan.
+        classification: Whether predictions are probabilities.
+        features: Raw features of the whole training table ``(table rows, columns)``, or ``None``.
 
     Raises:
         NothingToDeliver: There are no candidates.
@@ -160,7 +202,10 @@ def gather(
             f"cannot blend trials of different fold plans: expected plan {plan_key}, got {', '.join(strangers)}; "
             "run these families again on the experiment's plan"
         )
-    predictions = [_joined(candidate, oof(candidate.fit_key), validate) for candidate in candidates]
+    predictions = [
+        part if isinstance(part := oof(candidate.fit_key), np.ndarray) else joined(candidate, part, validate)
+        for candidate in candidates
+    ]
     widths = {c.trial: p.shape[1] for c, p in zip(candidates, predictions, strict=True)}
     if len(set(widths.values())) > 1:
         raise StoreError(f"cannot blend predictions of different widths: {widths}")
@@ -174,20 +219,27 @@ def gather(
         row=row,
         metric=metric,
         plan_key=plan_key,
+        classification=classification,
+        features=None if features is None else features[row],
     )
 
 
-def _joined(candidate: Candidate, oof: Sequence[Array], validate: Sequence[Array]) -> Array:
+def joined(candidate: Candidate, oof: Sequence[Array], validate: Sequence[Array]) -> Array:
+    """Return a member's out-of-fold predictions as one array ``(rows, outputs)``, split after split.
+
+    Raises:
+        StoreError: They do not fit the plan, or are not all finite.
+    """
     received, expected = [len(part) for part in oof], [len(rows) for rows in validate]
     if received != expected:
         raise StoreError(
             f"{candidate.trial}: out-of-fold predictions {candidate.fit_key} do not fit the fold plan: expected rows "
             f"{expected} by split, got {received}; remove this entry from the vault and run again"
         )
-    joined: np.ndarray[Any, np.dtype[np.float64]] = np.concatenate(list(oof)).astype(np.float64, copy=False)
-    if not np.isfinite(joined).all():
+    values: Array = np.concatenate(list(oof)).astype(np.float64, copy=False)
+    if not np.isfinite(values).all():
         raise StoreError(
             f"{candidate.trial}: out-of-fold predictions {candidate.fit_key} hold "
-            f"{int((~np.isfinite(joined)).sum())} values that are not finite; leave this trial out of the blend"
+            f"{int((~np.isfinite(values)).sum())} values that are not finite; leave this trial out of the blend"
         )
-    return joined
+    return values

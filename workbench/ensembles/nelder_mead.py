@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from workbench.blending.weighted import Weighted
 from workbench.ensembles.members import Members
+from workbench.ensembles.method import Fit
 from workbench.metrics import Array
 from workbench.seeds import derive_seed
 
@@ -48,17 +51,18 @@ class NelderMead:
         seed: Seed of the random ones.
     """
 
+    simplicity: ClassVar[int] = 6
     starts: int = 4
     seed: int = 0
 
-    def fit(self, members: Members) -> Array:
-        """Return weights ``(members,)`` on the simplex."""
+    def fit(self, members: Members) -> Fit:
+        """Return weights on the simplex."""
         singles = members.metric.loss(1.0) * members.singles()
         singles = np.where(np.isnan(singles), np.inf, singles)
         order = _canonical(members, singles)
         weights = np.zeros(len(members))
         weights[order] = self._fit_ordered(_Objective(members, order), singles[order])
-        return weights
+        return Fit(Weighted.of(weights))
 
     def _fit_ordered(self, loss: _Objective, singles: Array) -> Array:
         """Fit members that come best first."""

@@ -1,37 +1,64 @@
-"""The score of a blend on rows that its weights have not seen."""
+"""The score of a blend on rows that nothing of it has seen: not its weights, its calibration or its decision."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from workbench.ensembles.members import Blender, Members
+from workbench.blending.fitted import FittedBlend
+from workbench.blending.mix import equal
+from workbench.ensembles.members import Members
 from workbench.metrics import Array
 
+Fits = Callable[[Members], FittedBlend]
+"""Fits everything of a blend on some rows; the blend takes the predictions of all the members."""
 
-def nested_score(method: Blender, members: Members) -> tuple[float, float]:
-    """Return mean and standard error over splits of a blend whose weights never saw the split that scores it.
 
-    For each split, weights are fitted on every row that the split does not validate, by the row's index in the table:
-    with repeats, no other repeat's prediction of a held-out row is fitted on either. Where that leaves nothing (a plan
-    of one split) the weights are equal. This corrects for the fitting of weights, not for the choice of trials.
-    Splits on which the metric is not defined are left out; NaN if it is defined on none.
+@dataclass(frozen=True)
+class Nested:
+    """Predictions of each row by a blend that was fitted without it, and their score.
+
+    ``scores`` has one entry a split that has rows; NaN where the metric is not defined.
     """
-    parts = [part for part, defined in zip(members.slices, members.defined, strict=True) if defined]
-    if not parts:
-        return float("nan"), 0.0
-    scores = np.array([_held_out(method, members, part) for part in parts])
-    error = float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
-    return float(scores.mean()), error
+
+    predictions: Array
+    scores: Array
+
+    @property
+    def score(self) -> float:
+        """The mean over splits; NaN where the metric is defined on none."""
+        known = self.scores[np.isfinite(self.scores)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean over splits; 0 of a single one."""
+        known = self.scores[np.isfinite(self.scores)]
+        return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else 0.0
 
 
-def _held_out(method: Blender, members: Members, part: slice) -> float:
+def nest(fits: Fits, members: Members) -> Nested:
+    """Predict each split's rows by a blend that was fitted on every row that the split does not validate.
+
+    By the row's index in the table: with repeats, no other repeat's prediction of a held-out row is fitted on either.
+    Where that leaves nothing (a plan of one split) the weights are equal. This corrects for the fitting of weights,
+    calibration and decision, not for the choice of trials.
+    """
+    predictions = np.empty(members.predictions.shape[1:])
+    for part, defined in zip(members.slices, members.defined, strict=True):
+        features = None if members.features is None else members.features[part]
+        blend = _outside(fits, members, part) if defined else _plain(members)
+        predictions[part] = blend.predict(members.predictions[:, part], features)
+    scores = np.where(members.defined, members.scores(predictions), np.nan)
+    return Nested(predictions, scores)
+
+
+def _outside(fits: Fits, members: Members, part: slice) -> FittedBlend:
     outside = ~np.isin(members.row, members.row[part])
-    weights = method.fit(members.rows_where(outside)) if outside.any() else _equal(len(members))
-    inside = np.zeros(len(members.row), dtype=bool)
-    inside[part] = True
-    held_out = members.rows_where(inside)
-    return held_out.score(held_out.blend(weights))
+    return fits(members.rows_where(outside)) if outside.any() else _plain(members)
 
 
-def _equal(count: int) -> Array:
-    return np.full(count, 1.0 / count)
+def _plain(members: Members) -> FittedBlend:
+    return FittedBlend(mix=equal(len(members)), probabilities=members.classification)

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from workbench.blending.result import BlendResult
 from workbench.types import (
     AttemptState,
-    BlendResult,
     Direction,
     Failure,
     Origin,

@@ -1,0 +1,108 @@
+"""The blending part of a sweep: which trials of a workspace are members, and the blend of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workbench.blending.result import BlendResult
+from workbench.config.models import EnsembleConfig
+from workbench.ensembles.blend import BlendSettings, blend
+from workbench.ensembles.members import Candidate, Members, gather, joined
+from workbench.errors import NothingToDeliver, StoreError
+from workbench.seeds import derive_seed
+from workbench.types import BASE_FAMILY
+from workbench.workspace import Workspace
+
+
+class Gathered(NamedTuple):
+    """Members, and what was left out, each with the reason."""
+
+    members: Members
+    left_out: tuple[str, ...]
+
+
+def gather_members(workspace: Workspace) -> Gathered:
+    """Read the out-of-fold predictions of the trials that the configuration lets blend.
+
+    A trial whose predictions are absent, damaged or not finite is left out and named.
+
+    Raises:
+        NothingToDeliver: no trial is complete, or none can be read.
+    """
+    config = workspace.experiment.config.ensemble
+    candidates = workspace.candidates(None if config.members == "all" else config.per_family)
+    if not candidates:
+        raise NothingToDeliver(
+            "no trial is complete, so there is nothing to blend or submit; "
+            f"see the failures above and {workspace.experiment.store / 'logs'}, or allow more time"
+        )
+    plan = workspace.plan
+    validate = [plan.validate(split) for split in range(plan.splits)]
+    readable, left_out = [], list(_absent(workspace, candidates))
+    predictions = {}
+    for candidate in candidates:
+        try:
+            predictions[candidate.fit_key] = joined(candidate, workspace.vault.oof(candidate.fit_key), validate)
+            readable.append(candidate)
+        except StoreError as error:
+            left_out.append(f"{candidate.trial} is not blended: {error}")
+    if not readable:
+        raise NothingToDeliver("no complete trial can be blended: " + "; ".join(left_out))
+    members = gather(
+        readable,
+        predictions.__getitem__,
+        validate=validate,
+        y=workspace.dataset.y,
+        weight=workspace.dataset.weight,
+        metric=workspace.metric,
+        plan_key=plan.key,
+        classification=workspace.dataset.schema.task != "regression",
+    )
+    return Gathered(members, tuple(left_out))
+
+
+def blend_settings(config: EnsembleConfig, seed: int) -> BlendSettings:
+    """Return how the configuration wants to blend; ``seed`` is the experiment's."""
+    return BlendSettings(
+        method=config.method_name,
+        options=config.method_options,
+        selection=config.members,
+        correlated=config.correlated,
+        per_class=config.per_class,
+        calibration=config.calibration,
+        decision=config.decision,
+        bagging=config.bagging,
+        bags=config.bags,
+        seed=derive_seed(seed, "blend"),
+    )
+
+
+def blend_trials(workspace: Workspace) -> BlendResult:
+    """Fit the blend that the configuration asks for.
+
+    Raises:
+        NothingToDeliver: no trial is complete, or none can be read.
+        ConfigError: the method cannot be used with this metric or these predictions.
+    """
+    config = workspace.experiment.config
+    gathered = gather_members(workspace)
+    result = blend(gathered.members, blend_settings(config.ensemble, config.seed))
+    return result.model_copy(update={"left_out": gathered.left_out})
+
+
+def _absent(workspace: Workspace, candidates: Sequence[Candidate]) -> list[str]:
+    """Say of each trial that is good enough to be blended, and whose fit is absent or damaged, that it is not."""
+    count, loss, vault = workspace.experiment.config.ensemble.per_family, workspace.metric.loss, workspace.vault
+    losses: dict[str, list[float]] = {}
+    for candidate in candidates:
+        losses.setdefault(candidate.family, []).append(loss(candidate.score))
+    remedy = f"'workbench doctor {workspace.experiment.root} --repair' says more"
+    return [
+        f"{trial.name} is not blended: its fit is absent, or was damaged and set aside; {remedy}"
+        for trial in workspace.trials()
+        if trial.result is not None
+        and trial.family != BASE_FAMILY
+        and (len(there := losses.get(trial.family, [])) < count or loss(trial.result.score) <= max(there))
+        and not vault.folder(trial.result.fit_key).is_dir()
+    ]

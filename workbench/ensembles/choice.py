@@ -1,0 +1,114 @@
+"""The comparison of methods by what they are worth on rows that they have not seen, and the choice among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.blending.result import MethodScore
+from workbench.ensembles.bootstrap import bootstrap, interval
+from workbench.ensembles.members import Members
+from workbench.ensembles.method import NotApplicable
+from workbench.ensembles.nested import Nested, nest
+from workbench.ensembles.pipeline import Fitted, Pipeline
+from workbench.metrics import Array
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A pipeline that was fitted on all rows, and for its nested score on all but each split's."""
+
+    name: str
+    simplicity: int
+    fitted: Fitted
+    nested: Nested
+    in_sample: float
+    seconds: float
+
+
+def train(name: str, pipeline: Pipeline, members: Members) -> Trained:
+    """Fit a pipeline on canonical members, and score it in-sample and nested.
+
+    Raises:
+        NotApplicable: its method cannot be used with these members.
+    """
+    began = time.perf_counter()
+    fitted = pipeline.fit(members)
+    predicted = fitted.blend.predict(members.predictions, members.features)
+    nested = nest(lambda part: pipeline.fit(part).blend, members)
+    seconds = time.perf_counter() - began
+    return Trained(name, pipeline.method.simplicity, fitted, nested, members.score(predicted), seconds)
+
+
+def compare(pipelines: Mapping[str, Pipeline], members: Members) -> tuple[list[Trained], tuple[MethodScore, ...]]:
+    """Train every pipeline; return those that can be used, and a table of all of them, simplest first."""
+    ordered = sorted(pipelines.items(), key=lambda item: (item[1].method.simplicity, item[0]))
+    trained: list[Trained] = []
+    failures: dict[str, str] = {}
+    for name, pipeline in ordered:
+        try:
+            trained.append(train(name, pipeline, members))
+        except NotApplicable as error:
+            failures[name] = str(error)
+    table = dict(zip([one.name for one in trained], _table(trained, members), strict=True))
+    return trained, tuple(table.get(name) or _failed(name, failures[name]) for name, _ in ordered)
+
+
+def choose(trained: list[Trained], table: tuple[MethodScore, ...]) -> Trained:
+    """Return the simplest of those whose nested score is within one standard error of the best one's.
+
+    The standard error is that of the difference of the two on the same rows: scores of blends of the same members vary
+    together, so that the standard error of either alone would call nearly all of them equal.
+    """
+    scored = {row.method: row for row in table if not row.failure}
+    for one in sorted(trained, key=lambda one: (one.simplicity, one.name)):
+        row = scored[one.name]
+        if row.behind_best <= row.behind_best_se:
+            return one
+    return trained[0]  # the metric scores nothing: nothing speaks against the simplest
+
+
+def _table(trained: list[Trained], members: Members) -> list[MethodScore]:
+    """Return what each came to, beside the best of them."""
+    if not trained:
+        return []
+    losses = np.array([_loss(members, one.nested.score) for one in trained])
+    best = int(np.argmin(losses))
+    samples = bootstrap(members, [one.nested.predictions for one in trained])
+    return [
+        _row(one, losses[i] - losses[best], _spread(samples[:, i] - samples[:, best]), interval(samples[:, i]))
+        for i, one in enumerate(trained)
+    ]
+
+
+def _row(one: Trained, behind: float, error: float, bounds: tuple[float, float]) -> MethodScore:
+    return MethodScore(
+        method=one.name,
+        in_sample=one.in_sample,
+        nested=one.nested.score,
+        nested_se=one.nested.error,
+        low=bounds[0],
+        high=bounds[1],
+        behind_best=behind,
+        behind_best_se=error,
+        members=int((one.fitted.blend.mix.shares() > 0.0).sum()),
+        seconds=one.seconds,
+    )
+
+
+def _failed(name: str, reason: str) -> MethodScore:
+    names = ("in_sample", "nested", "nested_se", "low", "high", "behind_best", "behind_best_se")
+    return MethodScore(method=name, **dict.fromkeys(names, float("nan")), members=0, seconds=0.0, failure=reason)
+
+
+def _loss(members: Members, score: float) -> float:
+    loss = members.metric.loss(score)
+    return loss if np.isfinite(loss) else np.inf
+
+
+def _spread(differences: Array) -> float:
+    known = differences[np.isfinite(differences)]
+    return float(known.std(ddof=1)) if len(known) > 1 else 0.0

@@ -1,0 +1,111 @@
+"""All that is fitted on out-of-fold predictions, in one: members, weights, calibration, decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from workbench.blending.calibration import Calibration
+from workbench.blending.decision import Decision
+from workbench.blending.fitted import FittedBlend
+from workbench.blending.mix import Average, Mix
+from workbench.blending.weighted import Weighted
+from workbench.ensembles.members import Members
+from workbench.ensembles.method import Fit, Method
+from workbench.ensembles.selection import CORRELATED, Selection, select
+from workbench.metrics import Array
+from workbench.seeds import derive_seed
+
+Bagging = Literal["none", "seeds", "rows", "folds"]
+"""Whose mean is taken: fits with several seeds, on several samples of the rows, or on all folds but one each."""
+
+
+class FitsCalibration(Protocol):
+    """Finds a calibration of a blend's predictions ``(rows, outputs)``; ``None`` where none is better."""
+
+    def __call__(self, members: Members, prediction: Array) -> Calibration | None:
+        """Fit on the rows of ``members``."""
+        ...
+
+
+class FitsDecision(Protocol):
+    """Finds a decision for a blend's predictions ``(rows, outputs)``; ``None`` where there is nothing to decide."""
+
+    def __call__(self, members: Members, prediction: Array) -> Decision | None:
+        """Fit on the rows of ``members``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline; ``blend`` takes the predictions of all members that it was fitted on."""
+
+    blend: FittedBlend
+    gap: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Selection of members, a method (in bags), a calibration and a decision."""
+
+    method: Method
+    selection: Selection = "best"
+    correlated: float = CORRELATED
+    bagging: Bagging = "none"
+    bags: int = 10
+    calibrate: FitsCalibration | None = None
+    decide: FitsDecision | None = None
+
+    def fit(self, members: Members) -> Fitted:
+        """Fit everything on the rows of canonical ``members``.
+
+        Raises:
+            NotApplicable: the method cannot be used with these members.
+        """
+        chosen = select(members, self.selection, self.correlated)
+        among = members if len(chosen) == len(members) else members.take(chosen)
+        found = self._mix(among)
+        blend = FittedBlend(mix=found.mix, probabilities=members.classification)
+        if self.calibrate is not None and members.classification:
+            blend = blend.model_copy(update={"calibration": self.calibrate(among, _predict(blend, among))})
+        if self.decide is not None:
+            blend = blend.model_copy(update={"decision": self.decide(among, _predict(blend, among))})
+        return Fitted(blend if among is members else blend.spread(chosen, len(members)), found.gap)
+
+    def _mix(self, members: Members) -> Fit:
+        if self.bagging == "none":
+            return self.method.fit(members)
+        return Fit(mean_of([self._seeded(bag).fit(part).mix for bag, part in self._parts(members)]))
+
+    def _seeded(self, bag: int) -> Method:
+        return replace(self.method, seed=derive_seed(self.method.seed, "bag", bag))  # type: ignore[type-var]  # methods are dataclasses
+
+    def _parts(self, members: Members) -> list[tuple[int, Members]]:
+        """Return each bag's number and members."""
+        if self.bagging == "folds":
+            parts = members.slices
+            return [(i, members.rows_where(~np.isin(members.row, members.row[part]))) for i, part in enumerate(parts)]
+        if self.bagging == "seeds":
+            return [(bag, members) for bag in range(self.bags)]
+        return [(bag, members.rows_where(self._drawn(members, bag))) for bag in range(self.bags)]
+
+    def _drawn(self, members: Members, bag: int) -> Array:
+        """Return which rows are in a bag, ``(rows,)``: a random two thirds of the table's rows."""
+        generator = np.random.default_rng(derive_seed(self.method.seed, "rows", bag))
+        rows, place = np.unique(members.row, return_inverse=True)
+        drawn: Array = (generator.random(len(rows)) < 2.0 / 3.0)[place]
+        return drawn
+
+
+def mean_of(mixes: list[Mix]) -> Mix:
+    """Return the mean of mixes; of weighted averages in one space that is one weighted average."""
+    averages = [mix for mix in mixes if isinstance(mix, Weighted) and mix.space == "linear"]
+    if len(averages) == len(mixes):
+        return Weighted.of(np.mean([mix.array for mix in averages], axis=0))
+    return Average(mixes=tuple(mixes))
+
+
+def _predict(blend: FittedBlend, members: Members) -> Array:
+    return blend.predict(members.predictions, members.features)
