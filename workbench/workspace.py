@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,15 @@ from workbench.search.keys import Ground
 from workbench.store.ledger import Ledger, Study, Trial
 from workbench.store.vault import Vault
 from workbench.types import BASE_FAMILY, FamilyRef, Job
+
+AUTHOR = "author"
+"""A part of the ground of what others gave: their name, which the ground of a family of one's own does not have."""
+
+
+def guest_ground(ground: Ground) -> dict[str, object]:
+    """Return what trials must share to be blended, whoever ran them, under the names of `Ground.parts`."""
+    metric = ground.metric.model_dump(mode="json", exclude={"root"})
+    return {"training data": ground.data_key, "folds": ground.plan_key, "metric": metric}
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,20 @@ class Workspace:
             for family in self.families
         )
 
+    @property
+    def guests(self) -> tuple[Study, ...]:
+        """The studies of trials that team members gave (`workbench merge`) on the data, folds and metric of now.
+
+        They are no families of the experiment: no engine learns from them, and no budget counts them.
+        """
+        ours = guest_ground(self.ground)
+        found = self.ledger.studies(self.experiment.name)
+        theirs = [study for study in found if AUTHOR in study.ground and ours.items() <= study.ground.items()]
+        return tuple(sorted(theirs, key=lambda study: study.family))
+
     def trials(self) -> list[Trial]:
-        """Return every trial of this experiment's studies, by family and number."""
-        return [trial for study in self.studies for trial in self.ledger.trials(study.id)]
+        """Return every trial of this experiment's studies, by family and number, then those that others gave."""
+        return [trial for study in (*self.studies, *self.guests) for trial in self.ledger.trials(study.id)]
 
     def job(self, family: FamilyRef) -> Job:
         """Return a fit job of a family, without values; the data is written where workers find it."""
@@ -97,17 +117,33 @@ class Workspace:
             deterministic=training.deterministic,
         )
 
-    def candidates(self, per_family: int | None) -> list[Candidate]:
-        """Return the best complete trials of each family, or all of them; the base family only where there is nothing else."""
-        chosen = [c for study in self.studies if study.family != BASE_FAMILY for c in self._best(study, per_family)]
+    def candidates(self, per_family: int | None, *, unbundled: bool = False) -> list[Candidate]:
+        """Return the best complete trials of each family, or all; the base family only where there is nothing else.
+
+        What others gave counts as families of its own. Trials that came without their models cannot be exported: they
+        are among them where ``unbundled`` says so and they bring predictions of the test table, if there is one.
+        """
+        own = [study for study in self.studies if study.family != BASE_FAMILY]
+        chosen = [candidate for study in own for candidate in self._best(study, per_family)]
+        for study in self.guests:
+            chosen += self._best(study, per_family, lambda key: self.bundled(key) or (unbundled and self._tested(key)))
         return chosen or [c for study in self.studies for c in self._best(study, per_family)]
 
-    def _best(self, study: Study, count: int | None) -> list[Candidate]:
+    def bundled(self, fit_key: str) -> bool:
+        """Say whether the vault has the models of every split of a fit, so that it can predict any rows."""
+        folder = self.vault.folder(fit_key)
+        return all((folder / f"split{split}" / "bundle.json").is_file() for split in range(self.plan.splits))
+
+    def _tested(self, fit_key: str) -> bool:
+        test_key = self.dataset.test_key
+        return not test_key or (self.vault.folder(fit_key) / f"test-{test_key}.npy").is_file()
+
+    def _best(self, study: Study, count: int | None, usable: Callable[[str], bool] = lambda _: True) -> list[Candidate]:
         complete = [t for t in self.ledger.trials(study.id) if t.result is not None and np.isfinite(t.result.score)]
         found: dict[str, Candidate] = {}
         for trial in sorted(complete, key=lambda t: (self.metric.loss(t.result.score if t.result else 0.0), t.number)):
             result = trial.result
-            if result is not None and self.vault.has(result.fit_key):
+            if result is not None and self.vault.has(result.fit_key) and usable(result.fit_key):
                 candidate = Candidate(
                     family=trial.family,
                     number=trial.number,
