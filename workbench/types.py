@@ -23,7 +23,8 @@ Stopping = Literal["fold", "inner"]
 Fuse = Literal["auto", "map", "vmap", "shard", "off"]
 DtypePolicy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Scalar = bool | int | float | str
-Origin = Literal["search", "try"]
+Origin = Literal["search", "try", "merge"]
+"""Who began a trial: a search, a person who tried a configuration, or a team member, whose ledger ran it."""
 Verdict = Literal["better", "worse", "noise"]
 BASE_FAMILY = "dummy"
 """What everything must beat: shown on the leaderboard, never blended with better ones, without feature sets."""

@@ -64,6 +64,8 @@ class TrialStarted(Value):
     """A screening, or the whole trial that follows one, are two attempts of the same trial."""
     epochs: int | None = None
     """At most so many epochs or rounds, where an engine of few epochs first said so."""
+    author: str = ""
+    """The team member whose ledger ran it; empty for one's own."""
 
 
 class TrialFinished(Value):

@@ -6,7 +6,7 @@ attempt is queued again, and its next attempt names the lost one. Claims are tra
 however many drivers share the ledger. Who lost its lease cannot write.
 
 A trial's origin is a search, or a person who tried a configuration. Both are numbered along; budgets count
-searched ones.
+searched ones. What a team member's ledger ran is recorded complete, in studies of its own.
 """
 
 from __future__ import annotations
@@ -298,6 +298,28 @@ class Ledger:
             if trial is None:
                 trial = self._insert_trial(connection, study.id, origin="try", values=text, note=note)
             return self._attempt(connection, study, trial, sweep)
+
+    def record(self, study: Study, sweep: int, started: TrialStarted, result: TrialResult) -> int | None:
+        """Write a complete trial that another ledger ran, whose number is kept where it is free; return its number.
+
+        ``started`` says what is known of it; its ids and number are given here. ``None`` where the study has its fit.
+        """
+        with self._writing() as connection:
+            self._lock(connection, study.id)
+            known = select(trials.c.number, attempts.c.result).outerjoin(attempts, attempts.c.trial == trials.c.id)
+            rows = connection.execute(known.where(trials.c.study == study.id)).all()
+            if any(row.result and json.loads(row.result)["fit_key"] == result.fit_key for row in rows):
+                return None
+            taken = {row.number for row in rows}
+            number = max(taken) + 1 if started.number in taken else started.number
+            about = {"study": study.id, "number": number, "values": json.dumps(result.values), "note": started.note}
+            row = {**about, "state": "running", "origin": started.origin}
+            trial = connection.execute(insert(trials).values(row).returning(*trials.c)).one()
+            claim = self._attempt(connection, study, trial, sweep)
+            ids = {"sweep": sweep, "study": study.id, "trial": trial.id, "attempt": claim.attempt, "number": number}
+            event_log.append(connection, started.model_copy(update={**ids, "family": study.family}))
+            self._end(connection, TrialFinished(**ids, family=study.family, state="complete", result=result), "complete")
+            return number
 
     def _attempt(self, connection: Connection, study: Study, trial: Row[Any], sweep: int) -> Claim:
         parent = connection.execute(select(func.max(attempts.c.id)).where(attempts.c.trial == trial.id)).scalar()

@@ -34,7 +34,7 @@ def metric_name(name: str) -> str:
 def param_names(family: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Return values under their shared names, or under ``family.name``.
 
-    Seeds and feature sets have no names of their own: those of ``lightgbm+v2~seed1`` are lightgbm's.
+    Seeds, feature sets and authors have no names of their own: those of ``lightgbm+v2~seed1`` are lightgbm's.
     """
     family = without_features(family).partition("~")[0]
     named: dict[str, Scalar] = {}
@@ -46,8 +46,8 @@ def param_names(family: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 def without_features(family: str) -> str:
-    """Return a family's name without its feature set: ``lightgbm`` of ``lightgbm+v2``."""
-    return re.sub(r"\+[^~]*", "", family)
+    """Return a family's name without feature set and author: ``lightgbm`` of ``lightgbm+v2`` or ``lightgbm@alice``."""
+    return re.sub(r"[+@][^~]*", "", family)
 
 
 def flat(mapping: Mapping[str, object], prefix: str = "") -> dict[str, str]:

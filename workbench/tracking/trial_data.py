@@ -18,6 +18,7 @@ def started_tags(event: TrialStarted) -> dict[str, str]:
         "wb.features": event.features,
         "wb.stage": event.stage if event.stage != "whole" else "",
         "wb.epochs": "" if event.epochs is None else str(event.epochs),
+        "wb.author": event.author,
     }
     return {
         "wb.attempt": str(event.attempt),
