@@ -5,7 +5,6 @@ Nothing heavy is imported before a command needs it: ``workbench --help`` answer
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from workbench import signals
 from workbench.errors import ConfigError, Terminated, WorkbenchError
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with signals.listening(terminate=True):
+                return super().invoke(ctx)
         except WorkbenchError as error:
             _fail(str(error), error.exit_code)
         except Terminated:
@@ -303,7 +304,6 @@ def _alone(experiment: Experiment, busy: str) -> Iterator[None]:
     """Hold the experiment's turn while a run lasts."""
     from workbench.turn import take_turn
 
-    signal.signal(signal.SIGTERM, _terminate)  # it may come while the turn is waited for
     with take_turn(experiment.store, experiment.name, busy, say=lambda text: _console().print(text)):
         yield
 
@@ -323,17 +323,11 @@ def _show(folder: Path, work: Any, store: Path | None) -> None:
 
 
 def _watched(console: Console, work: Any) -> Any:
-    """Return what ``work(observer)`` returns; SIGTERM ends it as Ctrl-C does."""
+    """Return what ``work(observer)`` returns."""
     from workbench.console import TerminalObserver
 
-    signal.signal(signal.SIGTERM, _terminate)
     with TerminalObserver(console) as observer:
         return work(observer)
-
-
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Terminated
 
 
 def _fail(message: str, code: int) -> NoReturn:

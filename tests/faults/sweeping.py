@@ -5,11 +5,11 @@ take. Exit codes are those of ``workbench run``; what happens is printed line by
 """
 
 import json
-import signal
 import sys
 from pathlib import Path
 
 from tests.search.bench import Bench
+from workbench import signals
 from workbench.errors import Terminated
 from workbench.execution.local import LocalExecutor
 from workbench.search.progress import Silent
@@ -28,13 +28,9 @@ class Printing(Silent):
         print(f"{news.name} {news.state} {reason}", flush=True)
 
 
-def terminate(_number, _frame):
-    raise Terminated
-
-
+@signals.listening(terminate=True)
 def main(folder, options):
     """Search until the budget is used up; return the exit code."""
-    signal.signal(signal.SIGTERM, terminate)
     bench = Bench(folder)
     bench.ledger.reap()
     bench.ledger.append(started(bench.sweep))

@@ -1,7 +1,12 @@
-"""Minutes of killing: a random worker every 2 s and the driver every 30 s, until 200 trials have ended."""
+"""Minutes of killing: a random worker every 2 s and the driver every 30 s, until 200 trials have ended.
+
+And of stopping: 60 drivers that do nothing but write, at a random moment each.
+"""
 
 import contextlib
 import random
+import signal
+import sqlite3
 import time
 
 import psutil
@@ -48,6 +53,23 @@ def test_two_hundred_trials_while_workers_and_drivers_are_killed(patient):
     check_mlflow(patient, uri)
     assert not [pid for pid in seen if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
     print(f"{killed}, {len(patient.executions())} trainings begun for {TRIALS} trials")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_drivers_are_stopped_at_random_moments(patient, number, code):
+    """Trials that take no time, so that a signal meets a write more often than not; twice, as ``timeout`` sends it."""
+    generator = random.Random(number)
+    for _ in range(30):
+        driver = patient.run(trials=1_000_000, workers=2)
+        patient.until(driver, "complete")
+        time.sleep(0.5 * generator.random())
+        driver.send_signal(number)
+        driver.send_signal(number)
+        assert patient.end(driver, 20.0) == code, patient.lines[-20:]
+        with contextlib.closing(sqlite3.connect(patient.folder / "ledger.db", timeout=0.0)) as ledger:
+            ledger.execute("BEGIN IMMEDIATE")
+            assert not ledger.execute("SELECT count(*) FROM trials WHERE state = 'running'").fetchone()[0]
+        assert not [line for line in patient.lines if "Traceback" in line or "not given back" in line]
 
 
 def check_trials(patient):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench import signals
 from workbench.errors import ConfigError
 from workbench.evaluation.bench import Bench, Configuration, open_bench, result_of
 from workbench.evaluation.comparison import Comparison, judged
@@ -24,6 +25,7 @@ from workbench.types import Scalar
 from workbench.workspace import Workspace, open_workspace
 
 
+@signals.listening()
 def evaluate(
     experiment: Experiment | Path | str,
     family: str | Callable[..., Any],

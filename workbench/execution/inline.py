@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 
+from workbench import signals
 from workbench.execution.contract import ExecutorOptions, answer, load_runner
 from workbench.execution.protocol import worth_sending
 from workbench.types import Job, Reported, WorkerEvent
@@ -44,7 +45,8 @@ class InlineExecutor:
                     reports.append(reported)
                 return reported.job_id in self._stopped
 
-            last = answer(self._runner, job, report)
+            with signals.at_once():  # a job may take hours, and writes nothing that a signal could tear
+                last = answer(self._runner, job, report)
             yield from reports
             yield last
 

@@ -6,6 +6,7 @@ import queue
 import time
 from collections.abc import Iterator
 
+from workbench import signals
 from workbench.execution import machine
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.devices import describe, plan
@@ -31,7 +32,11 @@ class LocalExecutor:
         self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._seats = [Seat(options, device, self._heard) for device in devices]
         self._ticked = 0.0
-        self._seats[0].warm_up()
+        try:
+            self._seats[0].warm_up()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def capacity(self) -> int:
@@ -80,8 +85,9 @@ class LocalExecutor:
 
     def close(self) -> None:
         """End every worker: between jobs there is nothing in one that is worth waiting for."""
-        for seat in self._seats:
-            seat.vacate()
+        with signals.deferred():  # nobody ends those that are left
+            for seat in self._seats:
+                seat.vacate()
 
     def _tick(self) -> None:
         now = time.monotonic()

@@ -6,6 +6,7 @@ import queue
 import signal
 import time
 
+from workbench import signals
 from workbench.execution.contract import ExecutorOptions
 from workbench.execution.devices import Device
 from workbench.execution.machine import kernel_kills
@@ -46,8 +47,9 @@ class Seat:
         """Return the worker of this place, a new one where there is none or it has died."""
         if self.worker is None or self.worker.ended:
             self.vacate()
-            self.worker = WorkerProcess(self._options, self._device, self._heard)
-            self._watch = MemoryWatch(self.worker.pid, self._device.memory_mb)
+            with signals.deferred():  # a process that is started, and known to nobody yet, would be left behind
+                self.worker = WorkerProcess(self._options, self._device, self._heard)
+                self._watch = MemoryWatch(self.worker.pid, self._device.memory_mb)
         return self.worker
 
     def begin(self, job: Job) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from workbench import signals
 from workbench.errors import FactoryError, WorkbenchError
 from workbench.execution.contract import Executor
 from workbench.types import Began, Described, Description, Failed, Finished, Job, Lost, Reported, Stopped, WorkerEvent
@@ -33,20 +34,22 @@ def describe_all(
         WorkbenchError: a worker died, or something of ours failed.
     """
     waiting, running, found = list(jobs), dict[str, tuple[Job, float]](), dict[str, Description]()
-    while waiting or running:
-        while waiting and len(running) < executor.capacity:
-            job = waiting.pop(0)
-            running[job.job_id] = job, time.monotonic() + LIMIT_SECONDS
-            say(job)
-            executor.submit(job)
-        for event in executor.events(timeout=0.2):
-            if event.job_id in running and not isinstance(event, (Began, Reported)):
-                found[event.job_id] = _answer(running.pop(event.job_id)[0], event)
-        for job, end in running.values():
-            if time.monotonic() > end:
-                raise FactoryError(
-                    f"family '{job.family.name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s"
-                )
+    with signals.deferred():
+        while waiting or running:
+            while waiting and len(running) < executor.capacity:
+                job = waiting.pop(0)
+                running[job.job_id] = job, time.monotonic() + LIMIT_SECONDS
+                say(job)
+                executor.submit(job)
+            for event in executor.events(timeout=0.2):
+                if event.job_id in running and not isinstance(event, (Began, Reported)):
+                    found[event.job_id] = _answer(running.pop(event.job_id)[0], event)
+            for job, end in running.values():
+                if time.monotonic() > end:
+                    raise FactoryError(
+                        f"family '{job.family.name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s"
+                    )
+            signals.check()
     return [found[job.job_id] for job in jobs]
 
 

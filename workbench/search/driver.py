@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench import signals
 from workbench.errors import LeaseLost, StoreError
 from workbench.execution.contract import Executor
 from workbench.search.engine import Suggestion
@@ -70,19 +71,25 @@ class Driver:
         self._patience = Patience(self.store, self.observer.notice)
 
     def run(self) -> None:
-        """Work until nothing is left to do. On Ctrl-C or SIGTERM the running trials are given back to the ledger."""
-        try:
-            while self._fill() or self._running or (self._patience.paused and not self._schedule.late):
-                for event in self.executor.events(POLL_SECONDS):
-                    self._take(event)
-                self._upkeep()
-        except BaseException as error:
+        """Work until nothing is left to do. On Ctrl-C or SIGTERM the running trials are given back to the ledger.
+
+        Signals are heeded between two steps, so that neither a write nor what is known of a trial is ever torn.
+        """
+        with signals.deferred():
             try:
-                if isinstance(error, KeyboardInterrupt):
-                    self._wind_down()
-            finally:
-                self._give_back()
-            raise
+                while self._fill() or self._running or (self._patience.paused and not self._schedule.late):
+                    for event in self.executor.events(POLL_SECONDS):
+                        self._take(event)
+                        signals.check()
+                    self._upkeep()
+                    signals.check()
+            except BaseException as error:
+                try:
+                    if isinstance(error, KeyboardInterrupt):
+                        self._wind_down()
+                finally:
+                    self._give_back()
+                raise
 
     # --- giving work out ---------------------------------------------------------------------------------------------
 
@@ -91,6 +98,7 @@ class Driver:
         self._patience.look()
         submitted = False
         while not self._patience.paused and len(self._running) < self.executor.capacity:
+            signals.check()
             lane = self._schedule.next_lane()
             if lane is None:
                 break
@@ -367,6 +375,7 @@ class Driver:
             for event in self.executor.events(POLL_SECONDS):
                 with contextlib.suppress(StoreError):  # what cannot be written is given back, now or by the next run
                     self._take(event)
+            signals.check()
 
     def _give_back(self) -> None:
         """Leave nothing running; a trial that cannot be given back now is queued when its lease has run out."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from workbench import signals
 from workbench.errors import StoreError
 from workbench.store.disk import LITTLE_MB, free_mb, is_full
 
@@ -70,7 +71,8 @@ class Patience:
                 if self._leaving or not is_full(error):
                     raise
                 self.pause(str(error))
-                time.sleep(1.0)
+                with signals.at_once():
+                    time.sleep(1.0)
 
     def _begin(self, why: str) -> None:
         if not self.paused:

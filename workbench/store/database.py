@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from workbench import signals
 from workbench.errors import StoreError
 from workbench.store.backup import hint, is_lost, ledger_file, sound_backups
 from workbench.store.migration import migrate
@@ -64,7 +65,7 @@ def open_database(url: str) -> Engine:
 def _open(engine: Engine) -> None:
     _refuse_lost(engine)
     try:
-        with engine.begin() as connection:
+        with signals.deferred(), engine.begin() as connection:
             _make_schema(connection)
     except OperationalError as error:
         raise StoreError(f"the ledger {_where(engine)} cannot be opened: {error.orig}") from error
@@ -72,16 +73,23 @@ def _open(engine: Engine) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a write transaction.
+    """Open a write transaction. Ctrl-C and SIGTERM wait for its end, which would keep the database locked.
 
     Raises:
         StoreError: the database is locked, gone, full or damaged; nothing was written.
     """
     try:
-        with engine.begin() as connection:
+        with signals.deferred(), engine.begin() as connection:
             yield connection
     except DBAPIError as error:
         raise StoreError(f"the ledger cannot be written: {error.orig}; run again when it can") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a read transaction, which keeps writers of SQLite away: Ctrl-C and SIGTERM wait for its end, too."""
+    with signals.deferred(), engine.connect().execution_options(reading=True) as connection:
+        yield connection
 
 
 def unreadable(what: str, error: Exception) -> StoreError:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from workbench.store import tables
-from workbench.store.database import aware, insert_new, next_count, now, unreadable, writing
+from workbench.store.database import aware, insert_new, next_count, now, reading, unreadable, writing
 from workbench.store.events import EVENT, Event
 from workbench.types import Reported
 
@@ -41,7 +41,7 @@ def events(engine: Engine, after: int, limit: int) -> list[tuple[int, datetime, 
     """
     table = tables.events
     query = select(table).where(table.c.position > after).order_by(table.c.position).limit(limit)
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         rows = connection.execute(query).all()
     return [(row.position, aware(row.at), _event(row)) for row in rows]
 
@@ -56,14 +56,14 @@ def _event(row: Row[Any]) -> Event:
 def last_position(engine: Engine) -> int:
     """Return the position of the newest event, 0 if there is none."""
     query = select(tables.counters.c.value).where(tables.counters.c.name == "events")
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         return int(connection.execute(query).scalar_one())
 
 
 def position(engine: Engine, projection: str) -> int:
     """Return the position up to which a projection has applied events."""
     table = tables.projections
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         found = connection.execute(select(table.c.position).where(table.c.name == projection)).scalar()
     return int(found or 0)
 
@@ -97,5 +97,5 @@ def reports(engine: Engine, attempt: int) -> list[Report]:
         .where(table.c.attempt == attempt)
         .order_by(table.c.split, table.c.epoch)
     )
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         return [Report(*row) for row in connection.execute(query)]

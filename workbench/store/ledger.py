@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from workbench.errors import LeaseLost, StoreError
+from workbench.errors import LeaseLost
 from workbench.store import event_log
-from workbench.store.database import aware, insert_new, now, open_database, unreadable
+from workbench.store.database import aware, insert_new, now, open_database, reading, unreadable, writing
 from workbench.store.events import Event, SweepFinished, TrialFinished, TrialStarted
 from workbench.store.owner import known_dead, this_process
 from workbench.store.tables import attempts, studies, sweeps, trials
@@ -166,20 +164,20 @@ class Ledger:
     def open_sweep(self, experiment: str) -> int:
         """Begin a sweep and return its number."""
         row = {"experiment": experiment, "state": "running", "owner": self.owner, "started": now()}
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             return int(connection.execute(insert(sweeps).values(row).returning(sweeps.c.id)).scalar_one())
 
     def close_sweep(self, event: SweepFinished) -> None:
         """End a sweep, once."""
         open_one = (sweeps.c.id == event.sweep) & (sweeps.c.state == "running")
         values = {"state": event.state, "finished": now()}
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             if connection.execute(update(sweeps).where(open_one).values(values)).rowcount:
                 event_log.append(connection, event)
 
     def record_delivery(self, sweep: int, key: str) -> None:
         """Note what a sweep delivered: a key of everything that its delivery depends on."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             connection.execute(update(sweeps).where(sweeps.c.id == sweep).values(delivery=key))
 
     def last_delivery(self, experiment: str) -> tuple[int, str] | None:
@@ -203,7 +201,7 @@ class Ledger:
         """Return the study with this key, made if it is new; ``ground`` is what its key is made of."""
         about = json.dumps(ground or {}, sort_keys=True, default=str)
         values = {"key": key, "experiment": experiment, "family": family, "ground": about, "created": now()}
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             connection.execute(insert_new(connection, studies).values(values))
             return _study(connection.execute(select(studies).where(studies.c.key == key)).one())
 
@@ -216,7 +214,7 @@ class Ledger:
 
     def set_space(self, study: int, space: Space) -> None:
         """Keep what is known of a study's space."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             values = {"space": space.model_dump_json()}
             connection.execute(update(studies).where(studies.c.id == study).values(values))
 
@@ -275,13 +273,13 @@ class Ledger:
 
         A new one begins with ``stage``.
         """
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total, stage)
             return None if trial is None else self._attempt(connection, study, trial, sweep)
 
     def promote(self, study: Study, sweep: int, trial: int) -> Claim | None:
         """Take a screened trial, to be worked on as a whole; ``None`` if another driver was faster."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             screened = select(trials).where(trials.c.id == trial, trials.c.state == "screened")
             row = connection.execute(screened.with_for_update(skip_locked=True)).one_or_none()
             if row is None:
@@ -293,7 +291,7 @@ class Ledger:
         """Take the trial of these values that an interrupted try left queued, or a new one beside the search's."""
         text = json.dumps(values)
         same = (trials.c.study == study.id) & (trials.c.origin == "try") & (trials.c["values"] == text)
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             trial = self._queued(connection, same)
             if trial is None:
                 trial = self._insert_trial(connection, study.id, origin="try", values=text, note=note)
@@ -304,7 +302,7 @@ class Ledger:
 
         ``started`` says what is known of it; its ids and number are given here. ``None`` where the study has its fit.
         """
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             self._lock(connection, study.id)
             known = select(trials.c.number, attempts.c.result).outerjoin(attempts, attempts.c.trial == trials.c.id)
             rows = connection.execute(known.where(trials.c.study == study.id)).all()
@@ -362,7 +360,7 @@ class Ledger:
     ) -> None:
         """Fix a claimed trial's values, with what the engine said beside, and log that it started."""
         about = json.dumps({"epochs": epochs, "told": told}) if epochs is not None or told else ""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             self._held(connection, claim)
             columns = {"values": json.dumps(values), "suggestion": about}
             connection.execute(update(trials).where(trials.c.id == claim.trial).values(columns))
@@ -371,7 +369,7 @@ class Ledger:
     def withdraw(self, claim: Claim) -> None:
         """Give a claim back that was never begun, as its engine has nothing to try: as if it had not been made."""
         last = select(func.max(trials.c.number)).where(trials.c.study == claim.study.id)
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             self._held(connection, claim)
             self._lock(connection, claim.study.id)
             connection.execute(delete(attempts).where(attempts.c.id == claim.attempt))
@@ -386,7 +384,7 @@ class Ledger:
         Raises:
             LeaseLost: the attempt is no longer this process's.
         """
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             self._held(connection, claim)
             self._end(connection, event, _ended(event.state))
 
@@ -396,7 +394,7 @@ class Ledger:
         Without a failure the driver gave it back, and the trial is queued. With one a worker died under it: the trial
         is queued once more, then failed.
         """
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             self._held(connection, claim)
             return self._lose(connection, claim.attempt, failure)
 
@@ -404,7 +402,7 @@ class Ledger:
         """Queue every trial that this process holds in a sweep, also one that a signal kept from its caller."""
         mine = (attempts.c.sweep == sweep) & (attempts.c.owner == self.owner) & (attempts.c.state == "running")
         for row in self._all(select(attempts.c.id).where(mine)):
-            with self._writing() as connection:
+            with writing(self._engine) as connection:
                 self._lose(connection, row.id, None)
 
     def renew(self, claims: Iterable[Claim]) -> None:
@@ -412,7 +410,7 @@ class Ledger:
         held = [claim.attempt for claim in claims]
         if held:
             mine = attempts.c.id.in_(held) & (attempts.c.owner == self.owner) & (attempts.c.state == "running")
-            with self._writing() as connection:
+            with writing(self._engine) as connection:
                 connection.execute(update(attempts).where(mine).values(lease_until=now() + LEASE))
 
     def reap(self) -> int:
@@ -426,7 +424,7 @@ class Ledger:
     def _reap(self, attempt: int) -> bool:
         """Lose one attempt if its driver is dead; in a transaction of its own, so that no two wait for each other."""
         same = (attempts.c.id == attempt) & (attempts.c.state == "running")
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             row = connection.execute(select(attempts).where(same).with_for_update(skip_locked=True)).one_or_none()
             if row is None or not (aware(row.lease_until) < now() or known_dead(row.owner)):
                 return False
@@ -506,7 +504,7 @@ class Ledger:
 
     def append(self, event: Event) -> int:
         """Write an event and return its position."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             return event_log.append(connection, event)
 
     def events(self, after: int, limit: int = 1000) -> list[tuple[int, datetime, Event]]:
@@ -533,25 +531,12 @@ class Ledger:
         """Return an attempt's reports, by split and epoch."""
         return event_log.reports(self._engine, attempt)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Open a write transaction.
-
-        Raises:
-            StoreError: the database is locked, gone or full; nothing was written.
-        """
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise StoreError(f"the ledger cannot be written: {error.orig}; run again when it can") from error
-
     def _all(self, query: Any) -> Sequence[Row[Any]]:
-        with self._engine.connect().execution_options(reading=True) as connection:
+        with reading(self._engine) as connection:
             return connection.execute(query).all()
 
     def _one(self, query: Any) -> Row[Any] | None:
-        with self._engine.connect().execution_options(reading=True) as connection:
+        with reading(self._engine) as connection:
             return connection.execute(query).one_or_none()
 
 

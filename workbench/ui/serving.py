@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.text import Text
 
+from workbench import signals
 from workbench.errors import Terminated, UserError
 from workbench.experiment import Experiment
 from workbench.ports import next_free
@@ -42,7 +40,7 @@ def serve(console: Console, experiment: Experiment, *, port: int = 5000, tensorb
     """
     uri = tracking_uri(experiment.config.tracking, experiment.store)
     _check_store(experiment, uri)
-    with _sigterm(), ExitStack() as stack:
+    with signals.listening(terminate=True), ExitStack() as stack:
         try:
             commands = _commands(console, experiment, uri, port, tensorboard_port)
             servers = [stack.enter_context(Server(command)) for command in commands]
@@ -131,17 +129,3 @@ def _watch(servers: list[Server]) -> None:
         time.sleep(LOOK_SECONDS)
         for server in servers:
             server.check()
-
-
-@contextmanager
-def _sigterm() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` for a while, so that the servers are ended in order."""
-
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
