@@ -294,6 +294,16 @@ class Job(Value):
     may_be_pruned: bool = False
     """Whether the search may end the job early, by what it reports."""
 
+    @property
+    def result_key(self) -> str:
+        """What the result is known by: the fit's key, or one of its own for another batch size or a screening."""
+        key = self.fit_key
+        if key and self.batch_scale != 1.0:
+            key = fingerprint("batch", key, self.batch_scale)
+        if key and self.screen is not None:
+            key = fingerprint("screen", key, self.screen.model_dump(mode="json"))
+        return key
+
 
 class Description(Value):
     """What is known of a factory before it is searched."""

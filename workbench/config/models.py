@@ -357,6 +357,12 @@ class MethodConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
+class FinalConfig(Config):
+    """Refits of a blend's members on all rows, for the median of the best epochs times k/(k-1)."""
+
+    seeds: Positive = Field(2, description="So many models of each member, whose predictions are averaged.")
+
+
 class EnsembleConfig(Config):
     """How the best trials are blended."""
 
@@ -388,6 +394,11 @@ class EnsembleConfig(Config):
         "none", description="The mean of fits with several seeds, on samples of rows, or on all folds but one each."
     )
     bags: Positive = Field(10, description="So many fits, with bagging by seeds or rows.")
+    final: FinalConfig | None = Field(
+        None,
+        description="Members are fitted once more on all rows, and these models are delivered; weights stay those of "
+        "the out-of-fold predictions. They have no out-of-fold score of their own.",
+    )
 
     @property
     def method_name(self) -> str:

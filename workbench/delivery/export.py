@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class ExportSpec(Value):
     table: Schema
     """The training table's schema."""
     splits: int
+    refitted: dict[str, int] = Field(default_factory=dict)
+    """Members that were refitted on all rows: how many models each has, by its fit key."""
     layout: OutputLayout
     example: Path
     """A table of raw rows; the first few become the input example."""
@@ -80,6 +82,7 @@ def export_blend(
     example: pd.DataFrame,
     code_root: Path | None = None,
     metadata: dict[str, str] | None = None,
+    refitted: Mapping[str, int] | None = None,
 ) -> Path:
     """Write ``folder`` as a complete MLflow pyfunc model, in one step, without pickle, and return it.
 
@@ -94,6 +97,7 @@ def export_blend(
         example: Raw rows; the first few become the input example.
         code_root: The experiment's folder, for a user's families whose folder at training is gone.
         metadata: Further entries of the model's metadata, such as keys of data and plan.
+        refitted: How many bundles a member has that was refitted on all rows, by its fit key.
 
     Raises:
         StoreError: A member's bundle is absent or damaged, or the folder cannot be written.
@@ -102,7 +106,7 @@ def export_blend(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         staged, model = Path(temporary) / "blend", Path(temporary) / "model"
-        about = _stage(staged, blend, experiment, Vault(vault_root), plan_splits, code_root)
+        about = _stage(staged, blend, experiment, Vault(vault_root), plan_splits, code_root, refitted or {})
         write_folder_files(staged, about, schema, layout)
         inputs = schema if all(member.features is None for member in about.members) else raw_schema(schema)
         columns = {c.name: c.kind for c in inputs.features if c.name != layout.id_source}
@@ -125,7 +129,13 @@ def export_blend(
 
 
 def _stage(
-    staged: Path, blend: BlendResult, experiment: str, vault: Vault, splits: int, code_root: Path | None
+    staged: Path,
+    blend: BlendResult,
+    experiment: str,
+    vault: Vault,
+    splits: int,
+    code_root: Path | None,
+    refitted: Mapping[str, int],
 ) -> BlendFile:
     """Copy the members' bundles and code, and return what they are."""
     places = [place for place, ref in enumerate(blend.members) if ref.weight > 0]
@@ -134,7 +144,12 @@ def _stage(
         raise NothingToDeliver(f"the blend of '{experiment}' has no member with weight")
     staged.mkdir()
     roots: dict[Path, str] = {}
-    frozen = [_copy_member(staged, ref, vault, splits, roots, code_root) for ref in members]
+    frozen = [
+        _copy_member(staged, ref, vault, refitted.get(ref.fit_key, splits), roots, code_root).model_copy(
+            update={"refitted": ref.fit_key in refitted}
+        )
+        for ref in members
+    ]
     return BlendFile(
         experiment=experiment,
         method=blend.method,
@@ -266,6 +281,7 @@ def main(arguments: Sequence[str]) -> int:
             example=read_table(spec.example, text=text, encoding=spec.encoding),
             code_root=spec.code_root,
             metadata=spec.metadata,
+            refitted=spec.refitted,
         )
         if spec.rows is not None and spec.predictions is not None:
             from workbench.delivery.predict import predict_file

@@ -42,6 +42,8 @@ class FrozenMember(Value):
     """Folder of the experiment's modules; ``None`` for a built-in family."""
     features: str | None = None
     """The same for its feature set; ``None`` where it takes the table as it is."""
+    refitted: bool = False
+    """Its models were trained on all rows, one a seed; the trial's score is that of the models of its folds."""
 
 
 class BlendFile(Value):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
-from workbench import signals
 from workbench.errors import FactoryError, WorkbenchError
 from workbench.execution.contract import Executor
-from workbench.types import Began, Described, Description, Failed, Finished, Job, Lost, Reported, Stopped, WorkerEvent
+from workbench.search.answers import answer_all
+from workbench.types import Described, Description, Failed, Finished, Job, Lost, Stopped, WorkerEvent
 
 LIMIT_SECONDS = 300.0
 """A factory that has not been built and tried by then hangs; the executor is closed by who made it."""
@@ -33,28 +32,19 @@ def describe_all(
         FactoryError: the first factory that cannot be used.
         WorkbenchError: a worker died, or something of ours failed.
     """
-    waiting, running, found = list(jobs), dict[str, tuple[Job, float]](), dict[str, Description]()
-    with signals.deferred():
-        while waiting or running:
-            while waiting and len(running) < executor.capacity:
-                job = waiting.pop(0)
-                running[job.job_id] = job, time.monotonic() + LIMIT_SECONDS
-                say(job)
-                executor.submit(job)
-            for event in executor.events(timeout=0.2):
-                if event.job_id in running and not isinstance(event, (Began, Reported)):
-                    found[event.job_id] = _answer(running.pop(event.job_id)[0], event)
-            for job, end in running.values():
-                if time.monotonic() > end:
-                    raise FactoryError(
-                        f"family '{job.family.name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s"
-                    )
-            signals.check()
+    found = dict[str, Description]()
+
+    def take(job: Job, event: WorkerEvent | None) -> None:
+        found[job.job_id] = _answer(job, event)
+
+    answer_all(executor, jobs, take, seconds=lambda _: LIMIT_SECONDS, say=say)
     return [found[job.job_id] for job in jobs]
 
 
-def _answer(job: Job, event: WorkerEvent) -> Description:
+def _answer(job: Job, event: WorkerEvent | None) -> Description:
     name = job.family.name
+    if event is None:
+        raise FactoryError(f"family '{name}' ({job.family.factory}): not built within {LIMIT_SECONDS:.0f} s")
     if isinstance(event, Described):
         return event.description
     if isinstance(event, Failed) and event.failure.code in ("factory", "shape", "nonfinite"):

@@ -134,14 +134,8 @@ class Material:
 
     @cached_property
     def fit_key(self) -> str:
-        """What the result is known by: the job's key, or one of its own for another batch size or a screening."""
-        job = self.job
-        key = job.fit_key
-        if key and job.batch_scale != 1.0:
-            key = fingerprint("batch", key, job.batch_scale)
-        if key and job.screen is not None:
-            key = fingerprint("screen", key, job.screen.model_dump(mode="json"))
-        return key
+        """What the result is known by."""
+        return self.job.result_key
 
     @property
     def settings(self) -> TrainingSettings:
