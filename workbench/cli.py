@@ -224,6 +224,45 @@ def submit(folder: Folder, store: Store = None, seed: Seed = None, settings: Set
     _show(folder, lambda observer: deliver(experiment, observer), store)
 
 
+@app.command("pack")
+def pack_trials(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="NAME.wbz", help="File to write.")],
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="So many trials, the best over all families.")] = 20,
+    author: Annotated[str | None, typer.Option(help="Who packs; git's user.name if absent, else the login.")] = None,
+    bundles: Annotated[
+        bool, typer.Option(help="With the models, or predictions alone: small, but nothing to export.")
+    ] = True,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Write the best trials, complete, into a file that a team member can merge."""
+    from workbench.exchange import pack
+    from workbench.exchange.report import show_packed
+
+    experiment = _experiment(folder, store, seed, settings)
+    show_packed(_console(), pack(experiment, out, top=top, author=author, bundles=bundles))
+
+
+@app.command("merge")
+def merge_trials(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="NAME.wbz", help="What a team member has packed.")],
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Take a team member's trials into the leaderboard and the blends; nothing of them is executed."""
+    from workbench.exchange import merge
+    from workbench.exchange.report import show_merged
+
+    merged = merge(_experiment(folder, store, seed, settings), file)
+    show_merged(_console(), merged)
+    if merged.refused == len(merged.fates):
+        raise typer.Exit(2)
+
+
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(help="A model's folder, or models:/NAME@champion, or runs:/ID/model.")],
