@@ -17,6 +17,7 @@ from workbench.delivery.export import ExportSpec
 from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
 from workbench.delivery.leaderboard import Entry, Row, leaderboard
 from workbench.delivery.process import export_in_process
+from workbench.delivery.refit import Refits
 from workbench.delivery.submission import expected_ids, write_submission
 from workbench.errors import StoreError, WorkbenchError
 from workbench.types import fingerprint
@@ -91,22 +92,30 @@ class Delivery:
         """
         return blend_trials(self.workspace)
 
-    def leaderboard(self, blended: BlendResult | None, per_family: int = 1) -> tuple[Row, ...]:
+    def leaderboard(
+        self,
+        blended: BlendResult | None,
+        per_family: int = 1,
+        refits: Refits = Refits(),  # noqa: B008 - it is frozen
+    ) -> tuple[Row, ...]:
         """Return the blend and the best trials, best first."""
         entries = [
             Entry(t.family, t.number, t.result, promoted=t.stage == "promoted")
             for t in self.workspace.trials()
             if t.result is not None
         ]
-        return leaderboard(entries, blended, self.workspace.metric.direction, per_family=per_family)
+        direction = self.workspace.metric.direction
+        return leaderboard(entries, blended, direction, per_family=per_family, note=refits.note)
 
     @property
     def model(self) -> Path:
         """The folder of the exported model."""
         return self.folder / "model"
 
-    def export(self, blended: BlendResult) -> Path | None:
+    def export(self, blended: BlendResult, refits: Refits = Refits()) -> Path | None:  # noqa: B008 - it is frozen
         """Write the blend as an MLflow model, and the submission that this model predicts from the raw test table.
+
+        Members that were refitted on all rows predict by these models.
 
         Returns:
             The submission; ``None`` without a test table.
@@ -116,18 +125,20 @@ class Delivery:
             WorkbenchError: the model does not give the predictions of training back.
         """
         experiment, data = self.workspace.experiment, self.workspace.experiment.config.data
-        predictions = self.folder / "predictions.csv"
+        predictions, delivered = self.folder / "predictions.csv", refits.applied(blended)
+        metadata = {"data": self.workspace.dataset.key, "folds": self.workspace.plan.key}
         spec = ExportSpec(
             folder=self.model,
             experiment=experiment.name,
-            blend=blended,
+            blend=delivered,
             vault=self.workspace.vault.root,
             table=self.workspace.dataset.schema,
             splits=self.workspace.plan.splits,
+            refitted=refits.seeds,
             layout=self.layout,
             example=experiment.root / (data.test or data.train),
             code_root=experiment.root,
-            metadata={"data": self.workspace.dataset.key, "folds": self.workspace.plan.key},
+            metadata=metadata | ({"refitted": refits.note} if refits.note else {}),
             rows=None if data.test is None else experiment.root / data.test,
             encoding=data.encoding,
             predictions=predictions,
@@ -137,7 +148,7 @@ class Delivery:
             return None
         predicted = read_back(predictions, self.layout)
         predictions.unlink()
-        self._verify(blended, predicted)
+        self._verify(delivered, predicted)
         path, ids = self.folder / "submission.csv", self.workspace.dataset.test_ids
         return write_submission(predicted, path, layout=self.layout, test_ids=ids, sample=self.sample)
 
@@ -153,10 +164,12 @@ class Delivery:
         """Compare with what the members predicted right after their training, where the vault has that."""
         dataset, vault = self.workspace.dataset, self.workspace.vault
         try:
-            parts = [vault.test(member.fit_key, dataset.test_key) for member in blended.members]
+            tests = [vault.test(member.fit_key, dataset.test_key) for member in blended.members]
         except StoreError:  # the test table is newer than the fits
             return
-        expected = layout_frame(blended.blend.predict(np.stack(parts)), self.layout, dataset.test_ids)
+        expected = layout_frame(
+            blended.blend.predict(np.stack(tests)[:, : dataset.asked_rows]), self.layout, dataset.test_ids
+        )
         for column in self.layout.predictions:
             left, right = predicted[column], expected[column]
             unit = "rows" if self.layout.kind == "label" else "largest value"

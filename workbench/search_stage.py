@@ -93,7 +93,8 @@ def open_search(workspace: Workspace, budget: Budget, observer: Observer, runner
         budget = planned(workspace, budget, dict(spaces))
         changes = {change.family: change for change in find_changes(workspace)}
         for change in changes.values():
-            observer.notice(f"{change} with the best of those")
+            without = ", without what those have found: they have seen rows of the holdout"
+            observer.notice(f"{change} with the best of those" if change.informs else f"{change}{without}")
         lanes = [
             _lane(workspace, *known, spaces[known[0].name], budget)
             for known in zip(workspace.families, workspace.studies, means, strict=True)

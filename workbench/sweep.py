@@ -15,12 +15,15 @@ from workbench import signals
 from workbench.blending.result import BlendResult
 from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
+from workbench.delivery.refit import Refits
 from workbench.delivery.result import ResultPaths, Scores, SweepResult, read_result, write_result
 from workbench.delivery.tally import Tally, tallies
 from workbench.delivery_stage import Delivery
 from workbench.errors import ConfigError, NothingToDeliver, StoreError
 from workbench.execution.contract import RUNNER
 from workbench.experiment import Experiment
+from workbench.final_stage import refit
+from workbench.holdout_stage import holdout_score, unscored
 from workbench.metrics import monitored
 from workbench.search.progress import Observer, Silent
 from workbench.search_budget import Budget, closed, has_work, resolve_budget
@@ -95,7 +98,7 @@ def run(
             return _without_search(workspace, budget, began, observer)
         with open_search(workspace, budget, observer, runner) as search, open_sweep(workspace, began) as sweep:
             search.run(sweep.number)
-            return sweep.deliver(observer)
+            return sweep.deliver(observer, runner)
 
 
 def _without_search(workspace: Workspace, budget: Budget, began: float, observer: Observer) -> SweepResult:
@@ -166,8 +169,9 @@ def _last_blend(workspace: Workspace) -> BlendResult | None:
     known = {(t.name, t.result.fit_key) for t in workspace.trials() if t.result is not None}
     if not {(member.trial, member.fit_key) for member in result.members} <= known:
         return None
-    scores = {name: math.nan if value is None else value for name, value in result.scores if name != "holdout"}
-    return BlendResult(method=result.method, members=result.members, **scores)
+    given = {name: getattr(result.scores, name) for name in ("in_sample", "nested", "nested_se", "best_single")}
+    scores = {name: math.nan if value is None else value for name, value in given.items()}
+    return BlendResult(method=result.method, members=result.members, holdout=result.scores.held, **scores)
 
 
 def _refuse_changes(workspace: Workspace) -> None:
@@ -231,19 +235,21 @@ class Sweep:
         """Where the sweep's files go."""
         return sweep_folder(self.workspace.experiment, self.number)
 
-    def deliver(self, observer: Observer) -> SweepResult:
-        """Blend, export, submit, and write what it came to."""
+    def deliver(self, observer: Observer, runner: str = RUNNER) -> SweepResult:
+        """Blend, refit where that is asked for, export, submit, and write what it came to."""
         workspace, delivery = self.workspace, Delivery(self.workspace, self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         key = delivery.key()  # before the blend: a trial that ends meanwhile is for the next delivery
         observer.phase("blending")
         blended = delivery.blend()
-        for line in blended.left_out:
+        blended = blended.model_copy(update={"holdout": holdout_score(workspace, blended)})
+        for line in (*blended.left_out, *unscored(workspace, blended)):
             observer.notice(line)
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
-        board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended))
+        refits = refit(workspace, blended, observer, runner)
+        board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended, refits=refits))
         observer.phase("exporting the model and predicting the test table")
-        submission = delivery.export(blended)
+        submission = delivery.export(blended, refits)
         observer.phase("logging to MLflow")
         receipt = self.register(blended, delivery.model)
         observer.notice(_registered(receipt))
@@ -254,7 +260,7 @@ class Sweep:
             submission=submission,
             model=delivery.model,
         )
-        result = self._result(blended, paths, receipt)
+        result = self._result(blended, refits, paths, receipt)
         self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
         delivery.keep_bundles(blended)
         workspace.ledger.record_delivery(self.number, key)
@@ -276,7 +282,7 @@ class Sweep:
         self.projector.wait(workspace.ledger.append(exported), TRACKING_SECONDS)
         return read_receipt(model)
 
-    def _result(self, blended: BlendResult, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
+    def _result(self, blended: BlendResult, refits: Refits, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
         workspace, experiment = self.workspace, self.workspace.experiment
         counted = tallies(workspace.trials())
         return SweepResult(
@@ -288,6 +294,7 @@ class Sweep:
             scores=Scores.of(blended),
             method=blended.method,
             members=blended.members,
+            refits=tuple(refits.of.values()),
             trials={study.family: workspace.ledger.counts(study.id) for study in workspace.studies},
             failures={tally.family: tally.failures for tally in counted if tally.failures},
             promoted={tally.family: tally.promoted for tally in counted if tally.promoted},

@@ -57,6 +57,7 @@ class Workspace:
             metric=experiment.metric_ref(),
             settings=experiment.settings(),
             seed=experiment.config.seed,
+            holdout=self.dataset.holdout_key,
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.blending.fitted import FittedBlend
+from workbench.blending.holdout import HoldoutScores
 from workbench.blending.weighted import Weighted
 from workbench.types import Value, Values, trial_name
 
@@ -70,6 +71,8 @@ class BlendResult(Value):
     left_out: tuple[str, ...] = ()
     """Members that were not blended, each with the reason."""
     fitted: FittedBlend | None = None
+    holdout: HoldoutScores | None = None
+    """Of what is delivered, where rows were set aside."""
 
     @property
     def blend(self) -> FittedBlend:

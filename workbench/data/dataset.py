@@ -11,11 +11,12 @@ from typing import Any, Literal
 import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.data.content import array_digest
 from workbench.data.dataset_files import read_about, read_array, read_frame, write_folder
 from workbench.data.planning import Planning
 from workbench.data.raw_columns import raw_frame
 from workbench.errors import DataError
-from workbench.types import Column, Schema
+from workbench.types import Column, Schema, fingerprint
 
 Array = NDArray[Any]
 _ARRAYS = ("y", "weight", "group", "ids", "test_ids", "holdout_y", "holdout_weight", "holdout_ids")
@@ -30,9 +31,9 @@ class Dataset:
     is float64 and ``group`` int64, both ``(rows,)``. ``ids`` and ``test_ids`` are int64, or text as in the file;
     ``None`` where the row's position identifies it. The last ``extra`` rows are trained on and never validated; they
     have no ``ids``. The last rows of ``test`` are those set aside, if any (`workbench.data.holdout`): models predict
-    them as any test row; ``holdout_y``, ``holdout_weight`` and ``holdout_ids`` are theirs, ``test_ids`` has none of
-    them. Equal keys mean equal content, row order included; ``test_key`` covers the test table's identifiers too, since
-    a submission is made of them.
+    them as any test row; ``holdout_y``, ``holdout_weight`` and ``holdout_ids`` (positions in the training table where
+    it has no ids) are theirs, ``test_ids`` has none of them. Equal keys mean equal content, row order included;
+    ``test_key`` covers the test table's identifiers too, since a submission is made of them.
     """
 
     schema: Schema
@@ -74,6 +75,14 @@ class Dataset:
     def holdout_rows(self) -> int:
         """Rows set aside, the last ones to predict."""
         return 0 if self.holdout_y is None else len(self.holdout_y)
+
+    @property
+    def holdout_key(self) -> str:
+        """A key of which rows are set aside and of their targets, whatever columns there are; empty without any."""
+        if self.holdout_ids is None:
+            return ""
+        ids = self.holdout_ids
+        return fingerprint(array_digest(ids.astype(str) if ids.dtype == object else ids), array_digest(self.holdout_y))
 
     @property
     def asked_rows(self) -> int:

@@ -62,7 +62,7 @@ def set_aside(dataset: Dataset, config: ExperimentConfig) -> Dataset:
         planning=dataset.planning.of_rows(np.flatnonzero(kept), extra),
         holdout_y=dataset.y[gone],
         holdout_weight=_of(dataset.weight, gone),
-        holdout_ids=_of(dataset.ids, gone),
+        holdout_ids=gone if dataset.ids is None else dataset.ids[gone],
     )
 
 

@@ -46,6 +46,12 @@ class Row(Value):
     """Standard error of ``score`` over splits."""
     in_sample: float | None = None
     """Of a blend: the score on the rows on which its weights were fitted."""
+    holdout: float | None = None
+    """Of a blend: the score on rows that nothing has seen, where some were set aside."""
+    holdout_se: float | None = None
+    """Standard error of ``holdout`` over rows."""
+    best_single_holdout: float | None = None
+    """Score on the same rows of the trial that is the best out-of-fold."""
     weight: float | None = None
     """The trial's weight in the blend; ``None`` outside it."""
     fit_s: float | None = None
@@ -59,11 +65,12 @@ def leaderboard(
     direction: Direction,
     *,
     per_family: int = 1,
+    note: str = "",
 ) -> tuple[Row, ...]:
     """Return the blend, its members and the ``per_family`` best trials of each family, best first.
 
     A model that does not beat the best `dummy` trial is noted as below base. Equal scores are ordered by name. Screened
-    trials have no place: their scores are of a part of the rows.
+    trials have no place: their scores are of a part of the rows. ``note`` is said of the blend.
     """
     entries = [entry for entry in (Entry(*trial) for trial in trials) if not entry.result.screened]
     rank = partial(as_loss, direction)
@@ -76,7 +83,8 @@ def leaderboard(
         if e[:2] in shown
     ]
     if blend is not None:
-        rows.append(_blend_row(blend, _note("blend", blend.nested, base, rank)))
+        notes = (_note("blend", blend.nested, base, rank), note)
+        rows.append(_blend_row(blend, ", ".join(filter(None, notes))))
     ordered = sorted(rows, key=lambda row: (rank(row.score), row.family != "blend", row.name))
     return tuple(row.model_copy(update={"place": place}) for place, row in enumerate(ordered, start=1))
 
@@ -133,6 +141,11 @@ def _caption(rows: Sequence[Row], metric: str, direction: Direction) -> Text:
     for row in rows:
         if row.in_sample is not None:
             lines.append(f"the blend's score is nested; in-sample (optimistic) it has {_number(row.in_sample)}")
+        if row.holdout is not None:
+            lines.append(
+                f"holdout (rows that nothing has seen): {_number(row.holdout)} ± {_number(row.holdout_se, 2)}; "
+                f"there the best single model has {_number(row.best_single_holdout)}"
+            )
     return Text("\n".join(lines))
 
 
@@ -182,6 +195,7 @@ def _blend_row(blend: BlendResult, note: str) -> Row:
         score=blend.nested,
         score_se=blend.nested_se,
         in_sample=blend.in_sample,
+        **({} if blend.holdout is None else blend.holdout.model_dump(include=set(Row.model_fields))),
         weight=sum(member.weight for member in blend.members),
         note=note,
     )

@@ -13,8 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workbench.blending.holdout import HoldoutScores
 from workbench.blending.result import BlendResult, MemberRef
 from workbench.delivery.files import write_text
+from workbench.delivery.refit import Refit
 from workbench.delivery.tally import Tally
 from workbench.errors import StoreError
 from workbench.types import Direction, FailureCode, TrialState
@@ -42,6 +44,14 @@ class Scores(ResultPart):
     """Out-of-fold score of the best single member."""
     holdout: float | None = None
     """Score on rows that no fold, search or blend has seen; only with a holdout in the experiment."""
+    holdout_se: float | None = None
+    """Standard error of ``holdout``: bootstrap of the rows."""
+    best_single_holdout: float | None = None
+    """Score on the same rows of the trial that is the best out-of-fold."""
+    holdout_gain_se: float | None = None
+    """Standard error of the difference between ``holdout`` and ``best_single_holdout``."""
+    holdout_rows: int | None = None
+    """So many rows were set aside."""
 
     @classmethod
     def of(cls, blend: BlendResult) -> Scores:
@@ -51,7 +61,16 @@ class Scores(ResultPart):
             nested=_finite(blend.nested),
             nested_se=_finite(blend.nested_se),
             best_single=_finite(blend.best_single),
+            **({} if blend.holdout is None else {name: _finite(value) for name, value in blend.holdout}),
         )
+
+    @property
+    def held(self) -> HoldoutScores | None:
+        """The scores on the rows set aside."""
+        known = {name: getattr(self, name) for name in HoldoutScores.model_fields}
+        if self.holdout is None:
+            return None
+        return HoldoutScores(**{name: math.nan if value is None else value for name, value in known.items()})
 
 
 class ResultPaths(ResultPart):
@@ -91,6 +110,10 @@ class SweepResult(ResultPart):
     members: tuple[MemberRef, ...]
     """The blend's members, heaviest first: ``weight``, ``family``, ``number``, ``score`` (out-of-fold), ``score_se``,
     ``values`` (hyperparameters) and ``fit_key`` (its place in the vault). Weights sum to 1."""
+    refits: tuple[Refit, ...] = ()
+    """Members that were fitted once more on all rows (``ensemble.final``), of which the model and the submission are
+    made; one that could not be says why, and counts with the models of its folds. ``scores`` are those of the folds'
+    models: a refit has no out-of-fold score of its own."""
     trials: dict[str, dict[TrialState, int]]
     """Number of trials by family and state: ``complete``, ``pruned`` (stopped as hopeless, without a score),
     ``screened`` (only a part was evaluated), ``failed``, ``running`` and ``queued`` (left for the next sweep)."""

@@ -16,6 +16,8 @@ class Ground(Value):
     metric: MetricRef
     settings: TrainingSettings
     seed: int
+    holdout: str = ""
+    """Which rows are set aside; empty without any."""
 
     def parts(self, family: FamilyRef) -> dict[str, object]:
         """Return what a study's key is made of, by the names under which people know it."""
@@ -29,6 +31,7 @@ class Ground(Value):
             "preparation": family.preparation,
             "feature set": family.features.code if family.features else "",
             "format of fits": FORMAT,
+            **({"holdout": self.holdout} if self.holdout else {}),
         }
 
     def study_key(self, experiment: str, family: FamilyRef) -> str:

@@ -27,6 +27,11 @@ class Change:
     trials: int
     """Those of the forerunner that have ended."""
 
+    @property
+    def informs(self) -> bool:
+        """Whether the forerunner's best may be tried first: not if it has seen rows that are set aside now."""
+        return "holdout" not in self.parts
+
     def __str__(self) -> str:
         """Return the one line that says so."""
         what = ", ".join(self.parts) or "its format"
@@ -72,17 +77,23 @@ def first_values(
         if not trials and (entry.experiment or entry.sweep):
             say(_nothing(ledger, study.family, entry))
         found += [fitted(space, trial.values) for trial in trials]
-    if change is not None:
+    if change is not None and change.informs:
         trials = ledger.trials(change.forerunner.id)
         found += [fitted(space, trial.values) for trial in best(trials, direction, INHERITED)]
     return [values for place, values in enumerate(found) if values not in found[:place]]
 
 
 def _known(ledger: Ledger, study: Study, direction: Direction, entry: WarmStartConfig, experiment: str) -> list[Trial]:
-    """Return the best trials of the family's newest study, then of those before: scores of two do not compare."""
+    """Return the best trials of the family's newest study, then of those before: scores of two do not compare.
+
+    Studies of the same experiment that have seen rows which are set aside now are left out.
+    """
     chosen: list[Trial] = []
+    held = study.ground.get("holdout")
     for other in ledger.studies(experiment, study.family):
         if other.id == study.id and not entry.sweep:
+            continue
+        if entry.experiment is None and held is not None and other.ground.get("holdout") != held:
             continue
         among = [trial for trial in ledger.trials(other.id) if entry.sweep in (None, trial.sweep)]
         theirs: Direction = other.ground.get("metric", {}).get("direction", direction)

@@ -188,6 +188,7 @@ class MlflowProjection:
         tags = {"wb.kind": "blend", "wb.sweep": _number(event.sweep), "wb.state": "complete", **_origin(sweep)}
         run = self._runs.ensure(experiment, self._key("blend", position), name, at, tags, parent)
         scores = {name: getattr(blend, name) for name in ("in_sample", "nested", "nested_se", "best_single")}
+        scores |= {} if blend.holdout is None else blend.holdout.model_dump()
         weights = {f"weight/{member.trial}": member.weight for member in blend.members}
         self._runs.write(
             run,

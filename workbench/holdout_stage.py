@@ -1,0 +1,78 @@
+"""The last part of a sweep's scores: the blend on the rows that were set aside, looked at once, when all is chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.blending.holdout import HoldoutScores
+from workbench.blending.result import BlendResult
+from workbench.ensembles.bootstrap import bootstrap
+from workbench.ensembles.members import Members
+from workbench.errors import StoreError
+from workbench.workspace import Workspace
+
+
+def holdout_score(workspace: Workspace, blended: BlendResult) -> HoldoutScores | None:
+    """Score a blend on the rows set aside, beside the trial that is the best out-of-fold.
+
+    Returns:
+        ``None`` without rows set aside, and where the vault lacks a member's predictions of them, as when the test
+        table is newer than the fits.
+    """
+    if workspace.dataset.holdout_y is None:
+        return None
+    loss = workspace.metric.loss
+    best = min(workspace.candidates(1), key=lambda candidate: (loss(candidate.score), candidate.trial))
+    try:
+        members = np.stack([_predictions(workspace, member.fit_key) for member in blended.members])
+        single = _predictions(workspace, best.fit_key)
+    except StoreError:
+        return None
+    return _scored(workspace, blended.blend.predict(members), single)
+
+
+def unscored(workspace: Workspace, blended: BlendResult) -> tuple[str, ...]:
+    """Say that rows were set aside and could not be scored."""
+    if blended.holdout is not None or workspace.dataset.holdout_y is None:
+        return ()
+    return (
+        "the holdout is not scored: the vault lacks predictions of it, as where the test table is newer than the "
+        "trials",
+    )
+
+
+def _predictions(workspace: Workspace, fit_key: str) -> NDArray[np.float64]:
+    """Return a trial's predictions of the rows set aside, ``(rows, outputs)``: the mean of its splits' models."""
+    dataset = workspace.dataset
+    predictions: NDArray[np.float64] = workspace.vault.test(fit_key, dataset.test_key)[dataset.asked_rows :]
+    return predictions
+
+
+def _scored(workspace: Workspace, blend: NDArray[np.float64], single: NDArray[np.float64]) -> HoldoutScores:
+    dataset = workspace.dataset
+    rows = Members(
+        refs=(),
+        predictions=np.stack([blend, single]),
+        y=dataset.y[:0] if dataset.holdout_y is None else dataset.holdout_y,
+        weight=dataset.holdout_weight,
+        split=np.zeros(len(blend), dtype=np.intp),
+        row=np.arange(len(blend)),
+        metric=workspace.metric,
+        plan_key="",
+    )
+    samples = bootstrap(rows, [blend, single])
+    samples = samples[np.isfinite(samples).all(axis=1)]
+    score_se, gain_se = _errors([samples[:, 0], samples[:, 0] - samples[:, 1]])
+    return HoldoutScores(
+        holdout=rows.score(blend),
+        holdout_se=score_se,
+        best_single_holdout=rows.score(single),
+        holdout_gain_se=gain_se,
+        holdout_rows=len(blend),
+    )
+
+
+def _errors(samples: list[NDArray[np.float64]]) -> list[float]:
+    """Return the standard deviation of each of some bootstrapped values ``(samples,)``; NaN where there are too few."""
+    return [float(np.std(values, ddof=1)) if len(values) > 1 else float("nan") for values in samples]
