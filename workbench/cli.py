@@ -238,7 +238,7 @@ def pack_trials(
     settings: Settings = None,
 ) -> None:
     """Write the best trials, complete, into a file that a team member can merge."""
-    from workbench.exchange import pack
+    from workbench.exchange.packing import pack
     from workbench.exchange.report import show_packed
 
     experiment = _experiment(folder, store, seed, settings)
@@ -254,7 +254,7 @@ def merge_trials(
     settings: Settings = None,
 ) -> None:
     """Take a team member's trials into the leaderboard and the blends; nothing of them is executed."""
-    from workbench.exchange import merge
+    from workbench.exchange.merging import merge
     from workbench.exchange.report import show_merged
 
     merged = merge(_experiment(folder, store, seed, settings), file)

@@ -1,6 +1,4 @@
-"""Complete trials from one member of a team to another: ``workbench pack`` and ``workbench merge``."""
+"""Complete trials from one member of a team to another: ``workbench pack`` and ``workbench merge``.
 
-from workbench.exchange.merging import merge
-from workbench.exchange.packing import pack
-
-__all__ = ["merge", "pack"]
+From Python: `workbench.exchange.packing.pack` and `workbench.exchange.merging.merge`.
+"""

@@ -37,7 +37,7 @@ def show_packed(console: Console, packed: Packed) -> None:
         lines.append(f"your code goes along: {code}")
     lines.append(f"a team member with the same data and folds takes it: workbench merge DIR {packed.file.name}")
     for line in lines:
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_merged(console: Console, merged: Merged) -> None:
