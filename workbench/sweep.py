@@ -295,7 +295,7 @@ class Sweep:
             method=blended.method,
             members=blended.members,
             refits=tuple(refits.of.values()),
-            trials={study.family: workspace.ledger.counts(study.id) for study in workspace.studies},
+            trials={s.family: workspace.ledger.counts(s.id) for s in (*workspace.studies, *workspace.guests)},
             failures={tally.family: tally.failures for tally in counted if tally.failures},
             promoted={tally.family: tally.promoted for tally in counted if tally.promoted},
             seconds=time.monotonic() - self.began,
