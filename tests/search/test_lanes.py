@@ -218,6 +218,11 @@ def test_warm_starts_come_from_the_configuration_other_experiments_and_the_forer
     asked = [WarmStartConfig(experiment="e", best=1)]
     values = first_values(bench.ledger, study, old.space, "minimize", warm_start=asked, change=change, **given)
     assert values == [{"x": 0.5, "y": 4}, *[trial.values for trial in best[:3]]]
+    held = bench.ledger.open_study("held", "e", "stub", {**old.study.ground, "holdout": "1"})
+    change, own = find_change(bench.ledger, "e", held), [WarmStartConfig(best=1)]
+    assert change.parts == ("holdout",)
+    given = {"enqueue": [], "experiment": "e", "change": change}
+    assert first_values(bench.ledger, held, old.space, "minimize", warm_start=own, **given) == []
     with pytest.raises(ConfigError, match=r"family 'stub', enqueue: .*'z'"):
         first_values(
             *(bench.ledger, study, old.space, "minimize"),

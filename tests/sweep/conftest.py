@@ -15,6 +15,7 @@ metric: log_loss
 families: [dummy, lightgbm]
 folds: {splits: 3}
 search: {trials: 4}
+holdout: 0.2
 training: {rounds: 30, rounds_patience: 5, workers: 1}
 """
 

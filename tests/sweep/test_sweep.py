@@ -98,7 +98,8 @@ def test_the_blend_and_the_base_are_on_the_leaderboard(done):
 
 @looks_at_done
 def test_every_trial_is_a_nested_finished_run_in_mlflow(done):
-    names = [f"lightgbm#{n:04d}" for n in range(4)] + ["dummy#0000", "0001.blend nelder_mead", done.result.title]
+    names = [*(f"lightgbm#{n:04d}" for n in range(4)), "dummy#0000", done.result.title]
+    names.append(f"0001.blend {done.result.method}")
     assert mlflow_runs(done.folder) == [(name, "FINISHED") for name in sorted(names)]
 
 
