@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from workbench.errors import StoreError
-from workbench.exchange.archive import Pack
+from workbench.exchange.opening import Pack
 from workbench.types import fingerprint
 
 

@@ -39,14 +39,22 @@ def _problems(manifest: Manifest, workspace: Workspace) -> Iterator[str]:
         yield said
 
 
-def _about_folds(manifest: Manifest, workspace: Workspace) -> str:
+def folds_section(workspace: Workspace) -> dict[str, int | str | None]:
+    """Return the ``folds:`` section of an experiment, with the seed that its folds follow from."""
     config = workspace.experiment.config
-    seed = config.folds.seed
-    given = f"your folds.seed is {seed}" if seed is not None else f"yours follow from your seed, {config.seed}"
-    return (
-        f"Use the same folds: section; {given}, and {manifest.author}'s seed is {manifest.seed}. With "
-        "'folds: {seed: N}' all members have the same folds, whatever their own seeds are"
+    section: dict[str, int | str | None] = config.folds.model_dump(mode="json")
+    return {**section, "seed": config.seed if config.folds.seed is None else config.folds.seed}
+
+
+def _about_folds(manifest: Manifest, workspace: Workspace) -> str:
+    mine, author = folds_section(workspace), manifest.author
+    different = [name for name in mine if mine[name] != manifest.folds.get(name)]
+    if not different:
+        return "The sections are the same, so a fold function, file or column differs, or a version of scikit-learn"
+    shown = ", ".join(
+        f"folds.{name} is {mine[name]} here and {manifest.folds.get(name)} at {author}'s" for name in different
     )
+    return f"{shown}. Set the same in experiment.yaml; 'seed:' outside of folds: may differ"
 
 
 def _metric_problem(theirs: MetricRef, ours: MetricRef) -> str:

@@ -7,12 +7,10 @@ of the splits where they go along), and ``code/<n>/``: the modules that a user's
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from workbench.errors import ConfigError
 from workbench.types import BASE_FAMILY, FamilyRef, MetricRef, Scalar, TrialResult, Value, trial_name
 
 VERSION = 1
@@ -95,8 +93,8 @@ class Manifest(Value):
     """Of the test table whose predictions go along; empty without one."""
     plan_key: Key
     splits: int = Field(ge=1, le=10_000)
-    seed: int
-    """The author's, which each trial was trained under."""
+    folds: dict[str, int | Text | None]
+    """The author's ``folds:`` section, its seed filled in: to say what differs."""
     outputs: int = Field(ge=1)
     classes: tuple[Scalar, ...] = ()
     trials: tuple[PackedTrial, ...] = Field(max_length=MAX_TRIALS)
@@ -139,18 +137,3 @@ def _words(trial: PackedTrial) -> list[object]:
     family, values = trial.family, trial.result.values
     features = [] if family.features is None else [family.features.name, family.features.reference]
     return [family.factory, family.preparation, family.code, *features, *values, *values.values()]
-
-
-def author_name(given: str) -> str:
-    """Return a name as it is a part of families' names: ``Zoë Smith`` is ``Zoe-Smith``.
-
-    Raises:
-        ConfigError: nothing of it is left.
-    """
-    plain = unicodedata.normalize("NFKD", given).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-._")[:40]
-    if not name:
-        raise ConfigError(
-            f"'{given}' has no letter of a to z, which the names of families are made of; use --author NAME"
-        )
-    return name

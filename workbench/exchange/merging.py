@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.errors import DataError
-from workbench.exchange.archive import Pack, check_room, opened
 from workbench.exchange.code import CodeFolders
 from workbench.exchange.ground import check_ground
 from workbench.exchange.manifest import PackedTrial
+from workbench.exchange.opening import Pack, check_room, opened
 from workbench.exchange.safety import family_problem, same_version
 from workbench.exchange.taking import Taker, guest_key
 from workbench.experiment import Experiment
@@ -132,28 +132,21 @@ class Merging:
         taker = Taker(workspace, self._pack, trial, family, key, bundled=not why)
         if not workspace.vault.has(key):
             taker.write()
-            return ("restored" if known else "new"), self._remark(why)
+            return ("restored" if known else "new"), _remark(why)
         if not why and not workspace.bundled(key):
             taker.add_models()
             return ("models added" if known else "new"), ""
-        return ("already there" if known else "new"), "" if known else self._remark(why)
+        return ("already there" if known else "new"), "" if known else _remark(why)
 
     def _why_alone(self, trial: PackedTrial) -> str:
         """Return why a trial's predictions come without its models; empty where the models come too."""
         if not trial.bundled:
-            return "it was packed without its models"
+            return "packed without models"
         if said := family_problem(trial.family, self._manifest.code):
             return said
         if not same_version(trial.family):
-            return f"'{trial.family.factory}' is of another version here; upgrade workbench to have its models"
+            return f"{trial.family.name} is of another version here"
         return ""
-
-    def _remark(self, why: str) -> str:
-        if not why:
-            return ""
-        tested = self._workspace.dataset.test_key in ("", self._manifest.test_key)
-        blended = "shown, not exported" if tested else "shown, not blended: its predictions are of another test table"
-        return f"predictions alone ({why}); {blended}"
 
     def _here(self, trial: PackedTrial) -> FamilyRef:
         """Return a trial's family under its name here, its code copied to the store."""
@@ -196,3 +189,8 @@ class Merging:
         if number is None:  # a merge beside this one was faster
             return Fate(fate.theirs, label, fate.score, "already there", fate.remark)
         return Fate(fate.theirs, trial_name(label, number), fate.score, "new", fate.remark)
+
+
+def _remark(why: str) -> str:
+    """Say that a trial has no models here: what is delivered is exported, and predicts with them."""
+    return f"predictions alone, shown and not blended: {why}" if why else ""

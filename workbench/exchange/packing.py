@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,8 @@ import numpy as np
 import workbench
 from workbench.errors import ConfigError, FactoryError, NothingToDeliver, StoreError
 from workbench.exchange.archive import Writer, writing
+from workbench.exchange.author import author_name, whoever
+from workbench.exchange.ground import folds_section
 from workbench.exchange.manifest import (
     CODE,
     FILE,
@@ -24,7 +24,6 @@ from workbench.exchange.manifest import (
     Manifest,
     PackedFile,
     PackedTrial,
-    author_name,
 )
 from workbench.experiment import Experiment
 from workbench.models.identity import code_identity, reached_files
@@ -32,8 +31,6 @@ from workbench.store.ledger import Trial
 from workbench.training.bundle import FILES
 from workbench.types import BASE_FAMILY, FamilyRef
 from workbench.workspace import Workspace, open_workspace
-
-GIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def pack(
         StoreError: the store cannot be read, or the file cannot be written.
     """
     experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
-    name = author_name(author if author is not None else _whoever(experiment.root))
+    name = author_name(author if author is not None else whoever(experiment.root))
     if out.is_dir():
         raise ConfigError(f"{out} is a folder; name a file: -o {out / f'{name}.wbz'}")
     with open_workspace(experiment) as workspace:
@@ -86,21 +83,6 @@ def pack(
             manifest, notices = _Packing(workspace, writer, bundles).packed(name, chosen)
             writer.text(manifest.model_dump_json(indent=1) + "\n", "", FILE)
     return Packed(out, manifest, tuple(notices))
-
-
-def _whoever(root: Path) -> str:
-    """Return who works here, as git knows it, or else the system."""
-    try:
-        command = ["git", "-C", str(root), "config", "user.name"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        pass
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:
-        raise ConfigError("nobody knows who you are: neither git nor the system; use --author NAME") from error
 
 
 def _best(workspace: Workspace, top: int) -> list[Trial]:
@@ -149,7 +131,7 @@ class _Packing:
             test_key=workspace.dataset.test_key,
             plan_key=workspace.plan.key,
             splits=workspace.plan.splits,
-            seed=workspace.ground.seed,
+            folds=folds_section(workspace),
             outputs=schema.outputs,
             classes=schema.classes,
             trials=trials,

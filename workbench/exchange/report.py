@@ -55,11 +55,11 @@ def show_merged(console: Console, merged: Merged) -> None:
     console.print(table)
     outcomes = Counter(fate.outcome for fate in merged.fates)
     console.print(Text(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())))
+    if any(fate.outcome in ("new", "restored", "models added") for fate in merged.fates):
+        console.print(Text("next: workbench leaderboard DIR, workbench ensemble DIR, workbench submit DIR"))
     if merged.code:
         names = ", ".join(file.name for file in merged.code)
-        text = (
-            f"{merged.file.name} brings {names}: it runs when you export or predict, with your rights; look at it first"
-        )
+        text = f"{merged.file.name} brings {names}: code that runs when you export or predict; look at it first"
         console.print(Text(f"{text}: {merged.code[0].parent}", style="yellow"), soft_wrap=True)
 
 

@@ -19,8 +19,8 @@ from numpy.lib import format as npy
 
 from workbench import registry
 from workbench.errors import DataError
-from workbench.exchange.archive import RATIO, SLACK, UNREADABLE
 from workbench.exchange.manifest import CODE, REFERENCE, PackedFile
+from workbench.exchange.opening import RATIO, SLACK, UNREADABLE
 from workbench.models.family import Family
 from workbench.types import FamilyRef
 
@@ -45,9 +45,9 @@ def family_problem(family: FamilyRef, code: tuple[PackedFile, ...]) -> str:
     What is imported by a reference could be anything that is installed.
     """
     if family.preparation not in registry.references("preparations"):
-        return f"there is no preparation '{family.preparation}' here; install what it is of"
+        return f"no preparation '{family.preparation}' here"
     if family.root is None and _built_in(family.factory) is None:
-        return f"'{family.factory}' is no built-in family here; install the package that it is of, or upgrade workbench"
+        return f"'{family.factory}' is no built-in family here"
     if family.root is not None and (said := _own_problem(family.factory, family.root, code)):
         return said
     features = family.features

@@ -13,8 +13,8 @@ from uuid import uuid4
 import numpy as np
 
 from workbench.errors import DataError
-from workbench.exchange.archive import Pack
 from workbench.exchange.manifest import OOF, PackedTrial
+from workbench.exchange.opening import Pack
 from workbench.exchange.safety import check_files, check_predictions
 from workbench.store.vault import PART, write_result
 from workbench.types import FamilyRef, fingerprint
