@@ -71,6 +71,7 @@ BUILT_INS: dict[Group, dict[str, str]] = {
         "geometric_mean": "workbench.ensembles.averages:GeometricMean",
         "rank_average": "workbench.ensembles.averages:RankAverage",
         "nelder_mead": "workbench.ensembles.nelder_mead:NelderMead",
+        "stacking": "workbench.ensembles.stacking:Stacking",
     },
     "preparations": {
         "scaled": "workbench.data.preparation:ScaledPreparation",

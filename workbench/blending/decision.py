@@ -17,20 +17,21 @@ from workbench.types import Value
 
 Array = NDArray[Any]
 HALF = 0.5
+TINY = float(np.finfo(np.float64).tiny)
 
 
 class Threshold(Value):
-    """The positive class above a probability of ``at``."""
+    """The positive class above a probability of ``at``; below 0 it is always positive, from 1 on never."""
 
     kind: Literal["threshold"] = "threshold"
     at: float
 
     def apply(self, prediction: Array) -> Array:
-        """Return ``(rows, 1)``: probabilities bent so that one half is where ``at`` was."""
-        low = HALF * prediction / max(self.at, np.finfo(float).tiny)
-        high = HALF + HALF * (prediction - self.at) / max(1.0 - self.at, np.finfo(float).tiny)
-        above = np.clip(high, np.nextafter(HALF, 1.0), 1.0)
-        result: Array = np.where(prediction > self.at, above, np.clip(low, 0.0, HALF))
+        """Return ``(rows, 1)``: probabilities bent so that one half is where ``at`` was, in the same order."""
+        p = np.asarray(prediction, dtype=np.float64)  # single precision would round `at`
+        low = HALF * p / max(self.at, TINY)
+        high = HALF + HALF * (p - self.at) / max(1.0 - self.at, TINY)
+        result: Array = np.where(p > self.at, np.clip(high, np.nextafter(HALF, 1.0), 1.0), np.clip(low, 0.0, HALF))
         return result
 
 
@@ -42,7 +43,12 @@ class ClassFactors(Value):
 
     def apply(self, prediction: Array) -> Array:
         """Return probabilities ``(rows, classes)``."""
-        return as_distribution(prediction * np.asarray(self.factors))
+        weighted = prediction * np.asarray(self.factors)
+        result = as_distribution(weighted)
+        rows, codes = np.arange(len(result)), weighted.argmax(axis=1)
+        tied = result.argmax(axis=1) != codes  # dividing by the sum made equals of two that are not
+        result[rows[tied], codes[tied]] = np.nextafter(result[tied].max(axis=1), 2.0)
+        return result
 
 
 class CutPoints(Value):

@@ -32,12 +32,18 @@ class FittedBlend(Value):
             predictions: Of each member, ``(members, rows, outputs)``.
             features: Raw features ``(rows, columns)``, where a stack was fitted with some.
         """
+        return self.decide(self.undecided(predictions, features))
+
+    def undecided(self, predictions: Array, features: Array | None = None) -> Array:
+        """Return the prediction ``(rows, outputs)`` before the decision."""
         mixed = self.mix.apply(predictions, features)
         if self.probabilities:
             mixed = np.clip(mixed, 0.0, 1.0) if mixed.shape[1] == 1 else as_distribution(mixed)
-        if self.calibration is not None:
-            mixed = self.calibration.apply(mixed)
-        return mixed if self.decision is None else self.decision.apply(mixed)
+        return mixed if self.calibration is None else self.calibration.apply(mixed)
+
+    def decide(self, prediction: Array) -> Array:
+        """Return what the decision makes of `undecided` predictions ``(rows, outputs)``."""
+        return prediction if self.decision is None else self.decision.apply(prediction)
 
     def spread(self, places: Sequence[int], count: int) -> FittedBlend:
         """Return the blend of ``count`` members of which those at ``places`` are its own; the others do not count."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from workbench.blending.stacks import LinearStack
+from workbench.blending.stacks import BoostedStack, LinearStack
 from workbench.blending.weighted import Ranked, Weighted, normed
 from workbench.types import Value
 
@@ -82,12 +82,27 @@ class Chosen(Value):
         return self.mix.take([own[place] for place in order])
 
 
-Mix = Annotated[Weighted | Ranked | LinearStack | Average | Levels | Chosen, Field(discriminator="kind")]
+Mix = Annotated[Weighted | Ranked | LinearStack | BoostedStack | Average | Levels | Chosen, Field(discriminator="kind")]
 """Each has ``apply(predictions, features)``, ``shares()`` and ``take(order)``."""
 
 Average.model_rebuild()
 Levels.model_rebuild()
 Chosen.model_rebuild()
+
+
+def reads_features(mix: Mix) -> bool:
+    """Say whether a mix looks at raw features."""
+    match mix:
+        case BoostedStack():
+            return mix.features > 0
+        case Average():
+            return any(map(reads_features, mix.mixes))
+        case Levels():
+            return any(map(reads_features, (*mix.first, mix.then)))
+        case Chosen():
+            return reads_features(mix.mix)
+        case _:
+            return False
 
 
 def equal(members: int) -> Weighted:

@@ -12,6 +12,9 @@ from workbench.config.models import NO_FEATURES, ExperimentConfig, FamilyConfig,
 from workbench.config.source import KeyPath, Problem, shortened
 from workbench.errors import ConfigError, nearest
 
+AUTO = "auto"
+"""Stands for the best of all ensemble methods."""
+
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -23,7 +26,8 @@ def name_problems(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _family(family, path, mapping=isinstance(entry, FamilyConfig))
     yield from _registered("engines", config.search.engine, ("search", "engine"))
     yield from _registered("executors", config.training.executor, ("training", "executor"))
-    yield from _registered("ensembles", config.ensemble.method_name, ("ensemble", "method"))
+    if config.ensemble.method_name != AUTO:
+        yield from _registered("ensembles", config.ensemble.method_name, ("ensemble", "method"))
     if config.folds.function is not None:
         yield from _reference(config.folds.function, ("folds", "function"))
 
