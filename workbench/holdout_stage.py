@@ -9,7 +9,7 @@ from workbench.blending.holdout import HoldoutScores
 from workbench.blending.result import BlendResult
 from workbench.ensembles.bootstrap import bootstrap
 from workbench.ensembles.members import Members
-from workbench.errors import StoreError
+from workbench.errors import FactoryError, StoreError
 from workbench.workspace import Workspace
 
 
@@ -61,9 +61,7 @@ def _scored(workspace: Workspace, blend: NDArray[np.float64], single: NDArray[np
         metric=workspace.metric,
         plan_key="",
     )
-    samples = bootstrap(rows, [blend, single])
-    samples = samples[np.isfinite(samples).all(axis=1)]
-    score_se, gain_se = _errors([samples[:, 0], samples[:, 0] - samples[:, 1]])
+    score_se, gain_se = _errors(rows, [blend, single])
     return HoldoutScores(
         holdout=rows.score(blend),
         holdout_se=score_se,
@@ -73,6 +71,16 @@ def _scored(workspace: Workspace, blend: NDArray[np.float64], single: NDArray[np
     )
 
 
-def _errors(samples: list[NDArray[np.float64]]) -> list[float]:
-    """Return the standard deviation of each of some bootstrapped values ``(samples,)``; NaN where there are too few."""
-    return [float(np.std(values, ddof=1)) if len(values) > 1 else float("nan") for values in samples]
+def _errors(rows: Members, predictions: list[NDArray[np.float64]]) -> tuple[float, float]:
+    """Return the standard errors of the first prediction's score, and of its difference from the second's.
+
+    NaN where a metric of the user's own cannot score some sample, such as one of a single class.
+    """
+    try:
+        samples = bootstrap(rows, predictions)
+    except FactoryError:
+        return float("nan"), float("nan")
+    known = samples[np.isfinite(samples).all(axis=1)]
+    if len(known) < 2:
+        return float("nan"), float("nan")
+    return float(known[:, 0].std(ddof=1)), float((known[:, 0] - known[:, 1]).std(ddof=1))

@@ -187,3 +187,5 @@ def _try_metric(metric: Metric, dataset: Dataset) -> None:
     outputs = dataset.schema.outputs
     constant = float(np.mean(dataset.y)) if dataset.schema.task == "regression" else 1.0 / max(2, outputs)
     metric(dataset.y, np.full((dataset.rows, outputs), constant), dataset.weight)
+    if dataset.holdout_y is not None:
+        metric(dataset.holdout_y, np.full((dataset.holdout_rows, outputs), constant), dataset.holdout_weight)
