@@ -95,13 +95,13 @@ def run(
         limit = experiment.config.search.time if seconds is None else seconds
         budget = resolve_budget(workspace, trials, more, _deadline(began, limit))
         if not has_work(workspace, budget):
-            return _without_search(workspace, budget, began, observer)
+            return _without_search(workspace, budget, began, observer, runner)
         with open_search(workspace, budget, observer, runner) as search, open_sweep(workspace, began) as sweep:
             search.run(sweep.number)
             return sweep.deliver(observer, runner)
 
 
-def _without_search(workspace: Workspace, budget: Budget, began: float, observer: Observer) -> SweepResult:
+def _without_search(workspace: Workspace, budget: Budget, began: float, observer: Observer, runner: str) -> SweepResult:
     """Return what was delivered last, or deliver what is stored, and say why nothing is searched."""
     reasons = closed(workspace, budget)
     for reason in reasons:
@@ -109,7 +109,7 @@ def _without_search(workspace: Workspace, budget: Budget, began: float, observer
     finished = _delivered(workspace)
     if finished is None:
         with open_sweep(workspace, began) as sweep:
-            return sweep.deliver(observer)
+            return sweep.deliver(observer, runner)
     ended = "all else is done" if reasons else "every trial is done"
     observer.notice(f"{ended} and delivered; add some with --more N")
     if not _catch_up(workspace):
@@ -143,7 +143,10 @@ def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[tuple[R
     """Return the best stored trials, beside the last blend that was delivered, and what became of all of them."""
     with open_workspace(experiment) as workspace:
         counted = tallies(workspace.trials())
-        rows = Delivery(workspace, experiment.store).leaderboard(_last_blend(workspace), per_family)
+        last = _last_delivered(workspace)
+        blended = None if last is None else _blend_of(last)
+        refits = Refits() if last is None else Refits(of={refit.trial: refit for refit in last.refits})
+        rows = Delivery(workspace, experiment.store).leaderboard(blended, per_family, refits)
         hint = "" if rows else _renamed(workspace)
     if not rows:
         raise NothingToDeliver(
@@ -160,8 +163,8 @@ def _renamed(workspace: Workspace) -> str:
     return f" (the store holds trials of {', '.join(known)}: 'name: {known[0]}' in experiment.yaml goes on with them)"
 
 
-def _last_blend(workspace: Workspace) -> BlendResult | None:
-    """Return the blend that was delivered last, if its members are trials of the workspace's studies."""
+def _last_delivered(workspace: Workspace) -> SweepResult | None:
+    """Return what was delivered last, if its members are trials of the workspace's studies."""
     last = workspace.ledger.last_delivery(workspace.experiment.name)
     result = _readable_result(sweep_folder(workspace.experiment, last[0])) if last else None
     if result is None:
@@ -169,6 +172,11 @@ def _last_blend(workspace: Workspace) -> BlendResult | None:
     known = {(t.name, t.result.fit_key) for t in workspace.trials() if t.result is not None}
     if not {(member.trial, member.fit_key) for member in result.members} <= known:
         return None
+    return result
+
+
+def _blend_of(result: SweepResult) -> BlendResult:
+    """Return a delivered blend, as far as a leaderboard shows it."""
     given = {name: getattr(result.scores, name) for name in ("in_sample", "nested", "nested_se", "best_single")}
     scores = {name: math.nan if value is None else value for name, value in given.items()}
     return BlendResult(method=result.method, members=result.members, holdout=result.scores.held, **scores)
@@ -282,6 +290,10 @@ class Sweep:
         self.projector.wait(workspace.ledger.append(exported), TRACKING_SECONDS)
         return read_receipt(model)
 
+    def _refit_holdout(self, blended: BlendResult, refits: Refits) -> float | None:
+        held = holdout_score(self.workspace, refits.applied(blended)) if refits.done else None
+        return None if held is None else held.holdout
+
     def _result(self, blended: BlendResult, refits: Refits, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
         workspace, experiment = self.workspace, self.workspace.experiment
         counted = tallies(workspace.trials())
@@ -291,7 +303,7 @@ class Sweep:
             title=self.title,
             metric=workspace.metric.name,
             direction=workspace.metric.direction,
-            scores=Scores.of(blended),
+            scores=Scores.of(blended).model_copy(update={"refit_holdout": self._refit_holdout(blended, refits)}),
             method=blended.method,
             members=blended.members,
             refits=tuple(refits.of.values()),

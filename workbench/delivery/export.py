@@ -106,7 +106,7 @@ def export_blend(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         staged, model = Path(temporary) / "blend", Path(temporary) / "model"
-        about = _stage(staged, blend, experiment, Vault(vault_root), plan_splits, code_root, refitted or {})
+        about = stage_blend(staged, blend, experiment, Vault(vault_root), plan_splits, code_root, refitted or {})
         write_folder_files(staged, about, schema, layout)
         inputs = schema if all(member.features is None for member in about.members) else raw_schema(schema)
         columns = {c.name: c.kind for c in inputs.features if c.name != layout.id_source}
@@ -128,7 +128,7 @@ def export_blend(
     return folder
 
 
-def _stage(
+def stage_blend(
     staged: Path,
     blend: BlendResult,
     experiment: str,
@@ -137,7 +137,12 @@ def _stage(
     code_root: Path | None,
     refitted: Mapping[str, int],
 ) -> BlendFile:
-    """Copy the members' bundles and code, and return what they are."""
+    """Copy the members' bundles and code into a new folder, and return what they are; see `export_blend`.
+
+    Raises:
+        StoreError: A member's bundle is absent or damaged.
+        NothingToDeliver: No member has weight.
+    """
     places = [place for place, ref in enumerate(blend.members) if ref.weight > 0]
     members = [blend.members[place] for place in places]
     if not members:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.blending.result import BlendResult
 from workbench.delivery.files import write_text
+from workbench.delivery.refit import REFITTED
 from workbench.errors import StoreError
 from workbench.types import BASE_FAMILY, Direction, TrialResult, Value, as_loss, trial_name
 
@@ -139,6 +140,8 @@ def _caption(rows: Sequence[Row], metric: str, direction: Direction) -> Text:
     better = "less" if direction == "minimize" else "more"
     lines = [f"{metric}, {better} is better; out-of-fold mean ± standard error over splits"]
     for row in rows:
+        if row.family == "blend" and REFITTED in row.note:
+            lines.append("the scores are of the folds' models; what is delivered has no out-of-fold score of its own")
         if row.in_sample is not None:
             lines.append(f"the blend's score is nested; in-sample (optimistic) it has {_number(row.in_sample)}")
         if row.holdout is not None:

@@ -7,6 +7,9 @@ from pydantic import Field
 from workbench.blending.result import BlendResult
 from workbench.types import Value
 
+REFITTED = "refitted on all rows"
+"""The mark of a blend whose scores are those of other models than are delivered."""
+
 
 class Refit(Value):
     """A member's models on all rows, one a seed. They have no out-of-fold score: no row is left to score them on."""
@@ -51,8 +54,7 @@ class Refits(Value):
 
     @property
     def note(self) -> str:
-        """What a reader of scores has to know; empty where nothing was refitted."""
+        """What a reader of the blend's scores has to know; empty where nothing was refitted."""
         if not self.done:
             return ""
-        parts = f"{len(self.done)} of {len(self.of)} members " if self.failed else ""
-        return f"{parts}refitted on all rows; no out-of-fold score of its own"
+        return f"{len(self.done)} of {len(self.of)} members {REFITTED}" if self.failed else REFITTED

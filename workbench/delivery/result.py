@@ -50,6 +50,8 @@ class Scores(ResultPart):
     """Score on the same rows of the trial that is the best out-of-fold."""
     holdout_gain_se: float | None = None
     """Standard error of the difference between ``holdout`` and ``best_single_holdout``."""
+    refit_holdout: float | None = None
+    """Score on the same rows of the members as they were refitted on all others: of what is delivered then."""
     holdout_rows: int | None = None
     """So many rows were set aside."""
 
