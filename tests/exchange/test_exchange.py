@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.exchange.tampering import Tampered
 from workbench.data.schema import conform
 from workbench.errors import ConfigError, DataError, NothingToDeliver
 from workbench.exchange.author import author_name
@@ -109,13 +110,12 @@ def test_ones_own_fits_are_known_again(alice, packed):
         assert not workspace.guests
 
 
-def test_numbers_of_two_packs_of_one_author_do_not_meet(bob, packed, tmp_path):
-    other = bob.folder.parent / "other"
-    shutil.copytree(bob.folder, other)
-    member = type(bob)(other, seed=3)
-    member.train(("lightgbm", {}))
-    bob.merge(packed)
-    merged = bob.merge(member.pack(tmp_path / "more.wbz").file)
+def test_numbers_of_two_packs_of_one_author_do_not_meet(bob, copied):
+    bob.merge(copied)
+    other = Tampered(copied)
+    other.copies("lightgbm", 1)
+    other.write()
+    merged = bob.merge(copied)
     assert [(fate.theirs, fate.name) for fate in merged.fates] == [("lightgbm#0000", "lightgbm@alice#0001")]
 
 
