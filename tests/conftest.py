@@ -55,7 +55,7 @@ settings.register_profile(
 settings.load_profile("workbench")
 
 
-MADE_ONCE = ("estimators", "site")
+MADE_ONCE = ("alice", "estimators", "site")
 """Fixtures that take seconds to make: all tests that use one share a process of pytest-xdist."""
 
 
