@@ -159,15 +159,18 @@ def _mend_vault(vault: Vault, trials: list[Recorded], root: Path) -> Iterator[St
         yield Step(
             "store",
             "vault",
-            f"{trial.name} keeps its score and cannot be blended; to train it anew: {_anew(trial, root)}",
+            f"{trial.name} keeps its score and cannot be blended; {_remedy(trial, root)}",
         )
     if missing[NAMED:]:
         yield Step("store", "vault", f"and {counted(len(missing) - NAMED, 'more trial')} like these")
 
 
-def _anew(trial: Recorded, root: Path) -> str:
-    """Return the command that evaluates a trial's configuration again."""
+def _remedy(trial: Recorded, root: Path) -> str:
+    """Return the command that evaluates a trial's configuration again, or brings that of a team member again."""
     family = trial.name.rpartition("#")[0]
+    _, _, author = family.partition("@")
+    if author:
+        return f"to have it again, merge {author}'s pack: {shlex.join(['workbench', 'merge', str(root), 'PACK.wbz'])}"
     values = trial.result.values if trial.result else {}
     given = [part for name, value in values.items() for part in ("--values", f"{name}={value}")]
-    return shlex.join(["workbench", "try", str(root), family, *given])
+    return f"to train it anew: {shlex.join(['workbench', 'try', str(root), family, *given])}"
