@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from workbench import signals
 from workbench.errors import DataError
 from workbench.exchange.code import CodeFolders
 from workbench.exchange.ground import check_ground
@@ -55,6 +56,7 @@ class Merged:
         return sum(fate.outcome == "refused" for fate in self.fates)
 
 
+@signals.listening()
 def merge(experiment: Experiment | Path | str, file: Path) -> Merged:
     """Take the trials of a pack: they are on the leaderboard and in blends, as families of their own.
 

@@ -7,6 +7,7 @@ those are looked at. What is left that can run is the user's code, which is copi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import zipfile
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from workbench import registry
-from workbench.errors import DataError
+from workbench.errors import DataError, FactoryError
 from workbench.exchange.manifest import CODE, REFERENCE, PackedFile
 from workbench.exchange.opening import RATIO, SLACK, UNREADABLE
 from workbench.models.family import Family
@@ -62,7 +63,9 @@ def same_version(family: FamilyRef) -> bool:
 
 def _built_in(factory: str) -> Family | None:
     for name in registry.references("families"):
-        found = registry.resolve("families", name)
+        found = None
+        with contextlib.suppress(FactoryError):  # an entry point of a package that is broken
+            found = registry.resolve("families", name)
         if isinstance(found, Family) and found.build == factory:
             return found
     return None
