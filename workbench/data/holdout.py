@@ -104,17 +104,7 @@ def _check(dataset: Dataset, held: Array, kept: Array, config: ExperimentConfig)
             f"{share} sets {count} of {own} rows aside, expected at least {FEWEST}; set a larger share, or 0 for none"
         )
     if dataset.schema.task != "regression":
-        unknown = np.setdiff1d(y[held], y[kept])
-        if len(unknown):
-            raise DataError(
-                f"{share} sets all rows of class {_named(dataset, unknown)} aside, so that no model can learn it; set "
-                "another share, holdout.seed or holdout.by"
-            )
-        if len(np.unique(y[held])) < 2:
-            raise DataError(
-                f"{share} sets rows of one class alone aside, {_named(dataset, np.unique(y[held]))}: they say nothing; "
-                "set another share, holdout.seed or holdout.by"
-            )
+        _check_classes(dataset, y[held], y[kept], share)
     if dataset.weight is not None and not dataset.weight[:own][held].any():
         raise DataError(f"{share}: the weights of the {count} rows set aside are all 0; set another holdout.seed")
     if dataset.group is not None:
@@ -124,6 +114,18 @@ def _check(dataset: Dataset, held: Array, kept: Array, config: ExperimentConfig)
                 f"{share} sets rows aside of {len(torn)} groups of which others are trained on, but data.group must "
                 "not be split; set holdout.by to 'group'"
             )
+
+
+def _check_classes(dataset: Dataset, held: Array, kept: Array, share: str) -> None:
+    """Raise `DataError` where codes set aside ``(rows,)`` are of one class, or of one that is not among the others."""
+    remedy = "set another share, holdout.seed or holdout.by"
+    unknown = np.setdiff1d(held, kept)
+    if len(unknown):
+        named = _named(dataset, unknown)
+        raise DataError(f"{share} sets all rows of class {named} aside, so that no model can learn it; {remedy}")
+    if len(np.unique(held)) < 2:
+        named = _named(dataset, np.unique(held))
+        raise DataError(f"{share} sets rows of one class alone aside, {named}: they say nothing; {remedy}")
 
 
 def _notices(dataset: Dataset, held: Array, kept: Array, extra: Array) -> Iterator[str]:
