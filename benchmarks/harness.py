@@ -68,12 +68,21 @@ def options(name: str, title: str) -> argparse.ArgumentParser:
 def run(benchmark: Benchmark, given: argparse.Namespace) -> int:
     """Run a benchmark as its options say; return its exit code."""
     result = _measured(benchmark, given)
-    # In a file there is no edge at which a table would have to be cut.
-    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     if benchmark.contest is not None and result.rows:
-        console.print(benchmark.contest(result.rows))
+        screen().print(benchmark.contest(result.rows))
+    return told(benchmark.title, result, given)
+
+
+def screen() -> Console:
+    """Return where tables are printed: in a file there is no edge at which one would have to be cut."""
+    return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+
+
+def told(title: str, result: Result, given: argparse.Namespace) -> int:
+    """Print a result's measurements beside its targets, and return the exit code that the options ask for."""
+    console = screen()
     if result.measurements:
-        console.print(_table(benchmark, result))
+        console.print(_table(title, result))
     if given.json is not None:
         console.print(f"wrote {given.json}")
     if not given.check:
@@ -104,27 +113,28 @@ def _measured(benchmark: Benchmark, given: argparse.Namespace) -> Result:
             result = result.model_copy(update={"measurements": (*result.measurements, found)})
         progress.print(told, style="dim", highlight=False)
         if given.json is not None:
-            _write(result, given.json)
+            write(result, given.json)
     return result
 
 
-def _write(result: Result, file: Path) -> None:
+def write(result: Result, file: Path) -> None:
+    """Write a result as JSON; the folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(result.model_dump_json(indent=1) + "\n", "utf-8")
 
 
-def _table(benchmark: Benchmark, result: Result) -> Table:
+def _table(title: str, result: Result) -> Table:
     machine = result.machine
     busy = "" if machine.load is None else f", load {machine.load:g}"
     table = Table(
-        title=f"{benchmark.title}{' (quick)' if result.quick else ''}",
+        title=f"{title}{' (quick)' if result.quick else ''}",
         caption=f"{result.date} · {machine.processor}, {machine.cores} cores, {machine.memory_gb:g} GB{busy} · medians",
     )
     table.add_column("measured")
     for heading in ("median", "from … to", "target"):
         table.add_column(heading, justify="right")
     table.add_column("note")
-    asked = [target for target in benchmark.targets if target.quick or not result.quick]
+    asked = [target for target in result.targets if target.quick or not result.quick]
     for measurement in result.measurements:
         table.add_row(*_cells(measurement, asked))
     return table
