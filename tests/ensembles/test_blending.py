@@ -99,19 +99,6 @@ def max_or_min(members: Members) -> float:
     return float(singles.min() if members.metric.direction == "minimize" else singles.max())
 
 
-@settings(max_examples=20, deadline=None)
-@given(cases, st.randoms(use_true_random=False))
-def test_order_of_members_does_not_matter(case: dict, random) -> None:
-    members = random_members(**{**case, "count": 4})
-    order = list(range(4))
-    random.shuffle(order)
-    shuffled = members.take(order)
-    left, right = weights_of(NelderMead(), members)[order], weights_of(NelderMead(), shuffled)
-    assert shuffled.score(shuffled.blend(left)) == pytest.approx(shuffled.score(shuffled.blend(right)), rel=1e-3)
-    if members.metric in (LOG_LOSS, RMSE):
-        np.testing.assert_allclose(left, right, atol=0.05)
-
-
 def test_a_second_good_member_gets_weight_and_a_random_one_does_not() -> None:
     generator = np.random.default_rng(3)
     y = generator.normal(size=600)

@@ -1,0 +1,88 @@
+"""Ensemble selection with replacement.
+
+Source: Caruana, Niculescu-Mizil, Crew and Ksikes, 2004, "Ensemble Selection from Libraries of Models".
+Again and again the member is added, with equal weight, that makes the blend best. What was added twice counts twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from workbench.ensembles.members import Members
+from workbench.ensembles.method import Fit
+from workbench.ensembles.moves import best_move, ranking, settled
+from workbench.ensembles.objective import Objective
+from workbench.metrics import Array
+from workbench.seeds import derive_seed
+
+FIRST = 5
+"""At most so many of the best members are the start, where their mean is better than the best alone."""
+
+PATIENCE = 40
+"""Steps in a row without a new best after which nothing better is expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Greedy:
+    """Add the best member, again and again, and keep the best of the blends on the way.
+
+    In-sample it is never worse than the best single member.
+
+    Attributes:
+        steps: Members that are added, at most.
+        bags: From 2 on, selection is done so many times, each from a random half of the members, and averaged: what
+            was chosen by chance counts less.
+        seed: Seed of the halves.
+    """
+
+    simplicity: ClassVar[int] = 4
+    steps: int = 100
+    bags: int = 1
+    seed: int = 0
+
+    def fit(self, members: Members) -> Fit:
+        """Find weights on the simplex."""
+        exact = Objective.of(members)
+        return settled(members, exact, self.weights(exact))
+
+    def weights(self, exact: Objective) -> Array:
+        """Return the weights ``(members,)`` that selection leads to."""
+        screen, count = exact.sampled(seed=self.seed), len(exact)
+        best: Array = np.eye(count)[ranking(exact.singles)[0]]
+        if not np.isfinite(exact.singles).any():
+            return np.full(count, 1.0 / count)
+        bags = [_selected(exact, screen, pool, self.steps) for pool in self._pools(count)]
+        found: Array = np.mean(bags, axis=0)
+        return found if exact(found) < exact(best) else best
+
+    def _pools(self, count: int) -> list[Array]:
+        """Return the members that each bag sees."""
+        if self.bags < 2:
+            return [np.arange(count)]
+        generator = np.random.default_rng(derive_seed(self.seed, "greedy", count))
+        return [np.sort(generator.choice(count, (count + 1) // 2, replace=False)) for _ in range(self.bags)]
+
+
+def _selected(exact: Objective, screen: Objective, pool: Array, steps: int) -> Array:
+    """Return the best weights on the way of one selection from the members ``pool``."""
+    weights, size = _start(exact, pool)
+    best, lowest, waited = weights, exact(weights), 0
+    for added in range(size, size + steps):
+        move = best_move(exact, screen, weights, pool, np.full(len(pool), 1.0 / (added + 1)))
+        if move is None or waited >= PATIENCE:
+            break
+        weights, waited = move.applied(weights), waited + 1
+        if move.loss < lowest:
+            best, lowest, waited = weights, move.loss, 0
+    return best
+
+
+def _start(exact: Objective, pool: Array) -> tuple[Array, int]:
+    """Return the best mean of some first of the best members, and how many they are."""
+    order = pool[ranking(exact.singles[pool])][:FIRST]
+    means = [np.bincount(order[:size], minlength=len(exact)) / size for size in range(1, len(order) + 1)]
+    size = int(np.argmin([exact(mean) for mean in means]))
+    return means[size], size + 1
