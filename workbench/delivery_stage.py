@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.blend_stage import blend_trials
+from workbench.blend_stage import blend_settings, blend_trials, predict_test
 from workbench.blending.result import BlendResult
 from workbench.data.readers import read_table
 from workbench.delivery.export import ExportSpec
@@ -20,6 +20,7 @@ from workbench.delivery.process import export_in_process
 from workbench.delivery.refit import Refits
 from workbench.delivery.submission import expected_ids, write_submission
 from workbench.errors import StoreError, WorkbenchError
+from workbench.metrics import ranked_labels
 from workbench.types import fingerprint
 from workbench.workspace import Workspace
 
@@ -55,7 +56,8 @@ class Delivery:
     def layout(self) -> OutputLayout:
         """The columns of the submission."""
         workspace = self.workspace
-        return make_layout(workspace.dataset.schema, workspace.metric.needs, self.sample)
+        metric = workspace.metric
+        return make_layout(workspace.dataset.schema, metric.needs, self.sample, ranked=ranked_labels(metric))
 
     @property
     def _id_columns(self) -> tuple[str, ...]:
@@ -63,12 +65,15 @@ class Delivery:
         return () if identifier is None else (identifier,)
 
     def check(self) -> None:
-        """Look at the sample submission before anything is searched.
+        """Look at the sample submission and the ensemble's options before anything is searched.
 
         Raises:
-            DataError: its columns cannot be understood, or it asks for rows that the test table does not have.
+            ConfigError: the ensemble method has no such option.
+            DataError: the sample's columns cannot be understood, or it asks for rows that the test table does not have.
         """
         expected_ids(self.layout, self.workspace.dataset.test_ids, self.sample)
+        config = self.workspace.experiment.config
+        _ = blend_settings(config.ensemble, config.seed).pipelines
 
     def key(self) -> str:
         """Return a key of everything that a delivery depends on: equal keys deliver the same."""
@@ -91,6 +96,32 @@ class Delivery:
             NothingToDeliver: no trial is complete.
         """
         return blend_trials(self.workspace)
+
+    def exportable(self, blended: BlendResult) -> BlendResult:
+        """Return the blend, or one without the members that came from elsewhere as predictions, without a model.
+
+        Raises:
+            NothingToDeliver: there is no other member.
+        """
+        if all(self.workspace.bundled(member.fit_key) for member in blended.members):
+            return blended
+        return blend_trials(self.workspace, unbundled=False)
+
+    def submit(self, blended: BlendResult) -> Path | None:
+        """Write the submission of a blend's stored predictions, as no model can predict it; ``None`` without a test.
+
+        Raises:
+            DataError: the submission is not valid.
+        """
+        dataset = self.workspace.dataset
+        if self.workspace.experiment.config.data.test is None:
+            return None
+        predicted = predict_test(self.workspace, blended)[: dataset.asked_rows]
+        return self._write(layout_frame(predicted, self.layout, dataset.test_ids))
+
+    def _write(self, predicted: pd.DataFrame) -> Path:
+        path, ids = self.folder / "submission.csv", self.workspace.dataset.test_ids
+        return write_submission(predicted, path, layout=self.layout, test_ids=ids, sample=self.sample)
 
     def leaderboard(
         self,
@@ -135,6 +166,7 @@ class Delivery:
             table=self.workspace.dataset.schema,
             splits=self.workspace.plan.splits,
             refitted=refits.seeds,
+            columns=self.workspace.raw_matrix.state() if delivered.blend.reads_features else None,
             layout=self.layout,
             example=experiment.root / (data.test or data.train),
             code_root=experiment.root,
@@ -149,8 +181,7 @@ class Delivery:
         predicted = read_back(predictions, self.layout)
         predictions.unlink()
         self._verify(delivered, predicted)
-        path, ids = self.folder / "submission.csv", self.workspace.dataset.test_ids
-        return write_submission(predicted, path, layout=self.layout, test_ids=ids, sample=self.sample)
+        return self._write(predicted)
 
     def keep_bundles(self, blended: BlendResult) -> None:
         """Remove the fold models of fits that are neither among a family's best nor in the blend."""
@@ -162,18 +193,17 @@ class Delivery:
 
     def _verify(self, blended: BlendResult, predicted: pd.DataFrame) -> None:
         """Compare with what the members predicted right after their training, where the vault has that."""
-        dataset, vault = self.workspace.dataset, self.workspace.vault
+        dataset = self.workspace.dataset
         try:
-            tests = [vault.test(member.fit_key, dataset.test_key) for member in blended.members]
+            stored = predict_test(self.workspace, blended)[: dataset.asked_rows]
         except StoreError:  # the test table is newer than the fits
             return
-        expected = layout_frame(
-            blended.blend.predict(np.stack(tests)[:, : dataset.asked_rows]), self.layout, dataset.test_ids
-        )
+        expected = layout_frame(stored, self.layout, dataset.test_ids)
         for column in self.layout.predictions:
             left, right = predicted[column], expected[column]
-            unit = "rows" if self.layout.kind == "label" else "largest value"
-            if self.layout.kind == "label":
+            named = self.layout.kind in ("label", "ranking")
+            unit = "rows" if named else "largest value"
+            if named:
                 different = float((left.astype(str).to_numpy() != right.astype(str).to_numpy()).mean())
                 wrong = different > 0.001
             else:
@@ -189,6 +219,7 @@ class Delivery:
 def read_back(file: Path, layout: OutputLayout) -> pd.DataFrame:
     """Read predictions as they were written: a text label or id such as ``01`` or ``NA`` is no number and no gap."""
     labelled = layout.kind == "label" and all(isinstance(value, str) for value in layout.classes)
+    labelled = labelled or layout.kind == "ranking"
     text = ({layout.id} if layout.id is not None else set()) | (set(layout.predictions) if labelled else set())
     return pd.read_csv(
         file,

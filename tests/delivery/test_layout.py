@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
+from workbench.delivery.submission import check_submission
+from workbench.delivery_stage import read_back
 from workbench.errors import DataError
 from workbench.types import Column, Needs, Schema
 
@@ -118,3 +122,35 @@ def test_class_columns_beside_two_others_are_refused() -> None:
 def test_predictions_of_another_width_are_refused() -> None:
     with pytest.raises(DataError, match=r"shape \(rows, 3\), got \(2, 1\)"):
         layout_frame(np.zeros((2, 1)), make_layout(THREE, "probabilities"))
+
+
+def test_several_labels_in_a_cell_are_a_ranking() -> None:
+    """As many as the metric ranks, of equals the earlier class first, as the metric has them."""
+    shown = sample("id", "y", y=["C D", "CL C"])
+    layout = make_layout(THREE, "probabilities", shown, ranked=5)
+    assert (layout.kind, layout.ranked) == ("ranking", 3)
+    assert make_layout(THREE, "probabilities", shown).ranked == 2
+    layout = make_layout(THREE, "probabilities", shown, ranked=2)
+    prediction = np.array([[0.2, 0.3, 0.5], [0.4, 0.2, 0.4], [0.0, 1.0, 0.0]])
+    frame = layout_frame(prediction, layout, [1, 2, 3])
+    assert frame["y"].tolist() == ["D CL", "C D", "CL C"]
+    check_submission(frame, layout, [1, 2, 3])
+    wrong = frame.assign(y=["D", "C C", "CL X"])
+    with pytest.raises(DataError, match="1 labels are not classes: 'X'; 2 rows do not hold 2 different labels"):
+        check_submission(wrong, layout, [1, 2, 3])
+
+
+def test_one_label_or_names_with_spaces_are_no_ranking() -> None:
+    assert make_layout(THREE, "probabilities", sample("id", "y", y=["C", "D"]), ranked=3).kind == "label"
+    spaced = THREE.model_copy(update={"classes": ("New York", "Rome", "Paris")})
+    assert make_layout(spaced, "probabilities", sample("id", "y", y=["New York", "Rome"])).kind == "label"
+    with pytest.raises(DataError, match=r"'Cl' is no class\. Did you mean 'CL'"):
+        make_layout(THREE, "probabilities", sample("id", "y", y=["C Cl", "C D"]), ranked=2)
+
+
+def test_a_ranking_of_whole_numbers_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    whole = THREE.model_copy(update={"classes": (1, 2, 30)})
+    layout = make_layout(whole, "probabilities", sample("id", "y", y=["1 2", "30 2"]), ranked=1)
+    frame = layout_frame(np.eye(3), layout, [1, 2, 3])
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    assert read_back(tmp_path / "p.csv", layout)["y"].tolist() == frame["y"].tolist() == ["1", "2", "30"]

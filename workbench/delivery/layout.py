@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from workbench.delivery.ranking import best_labels, class_text, shown_labels
 from workbench.errors import DataError
 from workbench.metrics import Array, labels
 from workbench.types import Needs, Scalar, Schema, Value
 
-Kind = Literal["value", "probability", "class_probabilities", "label"]
+Kind = Literal["value", "probability", "class_probabilities", "label", "ranking"]
 
 
 class OutputLayout(Value):
@@ -22,7 +23,7 @@ class OutputLayout(Value):
     """Every column, the id's included, in order."""
     kind: Kind
     """``value``: regression. ``probability``: of the positive class. ``class_probabilities``: one column a class.
-    ``label``: the class itself."""
+    ``label``: the class itself. ``ranking``: several classes, best first, with a space between them."""
     id: str | None = None
     """The id's column; ``None`` where a submission has none."""
     id_source: str | None = None
@@ -31,6 +32,8 @@ class OutputLayout(Value):
     """Labels in code order; empty for regression."""
     class_columns: tuple[str, ...] = ()
     """The column of each class, in code order, where ``kind`` is ``class_probabilities``."""
+    ranked: int = 0
+    """So many classes a row has where ``kind`` is ``ranking``."""
 
     @property
     def predictions(self) -> tuple[str, ...]:
@@ -43,12 +46,15 @@ class OutputLayout(Value):
         return len(self.classes) if len(self.classes) > 2 else 1
 
 
-def make_layout(schema: Schema, metric_needs: Needs, sample: pd.DataFrame | None = None) -> OutputLayout:
+def make_layout(
+    schema: Schema, metric_needs: Needs, sample: pd.DataFrame | None = None, *, ranked: int | None = None
+) -> OutputLayout:
     """Return the layout that the sample submission shows, or the plain one: id and target.
 
     Columns of the sample that are named after the classes (``setosa``, or all with one prefix: ``Status_C``) take a
     probability each; a single prediction column takes values, probabilities of the positive class, or labels, as the
-    metric needs them. Without a sample a multiclass probability metric gives one column a class.
+    metric needs them, or lists of labels where it shows such: ``ranked`` of them (the K of ``map_at_<K>``), else
+    as many as its longest list. Without a sample a multiclass probability metric gives one column a class.
 
     Raises:
         DataError: The sample has columns that cannot be told apart, or none for the prediction.
@@ -71,7 +77,10 @@ def make_layout(schema: Schema, metric_needs: Needs, sample: pd.DataFrame | None
             f"the sample submission must have one column to predict ({expected}) and at most one id, "
             f"got {_listed(names)}; name the id in data.id if its name is another"
         )
-    return _with_sample(schema, names, _single_kind(schema, metric_needs, sample[predicted[0]]), ())
+    shown = sample[predicted[0]]
+    if schema.task == "multiclass" and (count := shown_labels(shown, schema.classes, ranked)):
+        return _with_sample(schema, names, "ranking", ()).model_copy(update={"ranked": count})
+    return _with_sample(schema, names, _single_kind(schema, metric_needs, shown), ())
 
 
 def layout_frame(
@@ -97,12 +106,9 @@ def layout_frame(
     return pd.DataFrame(columns, columns=pd.Index(layout.columns))
 
 
-def class_text(value: Scalar) -> str:
-    """Return a class as it is written in a column's name: a whole number without its ``.0``."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def _single(prediction: Array, layout: OutputLayout) -> Any:
+    if layout.kind == "ranking":
+        return best_labels(prediction, layout.classes, layout.ranked)
     if layout.kind != "label":
         return prediction[:, 0]
     names = np.empty(len(layout.classes), dtype=object)

@@ -38,6 +38,8 @@ def signature(schema: Schema, layout: OutputLayout) -> ModelSignature:
 
 
 def _type(layout: OutputLayout) -> str:
+    if layout.kind == "ranking":
+        return "string"
     kinds = {bool: "boolean", int: "long", float: "double", str: "string"}
     return kinds[type(layout.classes[0])] if layout.kind == "label" else "double"
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.delivery.files import write_text
-from workbench.delivery.layout import OutputLayout, class_text, layout_frame, make_layout
+from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
+from workbench.delivery.ranking import class_text, ranking_findings
 from workbench.errors import DataError
 from workbench.metrics import Array
 
@@ -153,6 +154,8 @@ def _prediction_findings(frame: pd.DataFrame, layout: OutputLayout) -> list[str]
         column = frame[layout.predictions[0]].dropna()
         strange = sorted({class_text(value) for value in column.tolist()} - known)
         return findings + ([f"{len(strange)} labels are not classes: {_some(strange)}"] if strange else [])
+    if layout.kind == "ranking":
+        return findings + ranking_findings(frame[layout.predictions[0]], layout.classes, layout.ranked)
     for name in layout.predictions:
         findings += _number_findings(frame[name], layout)
     if layout.kind == "class_probabilities" and not findings:

@@ -13,7 +13,7 @@ from workbench.metrics.classes import ACCURACY, BALANCED_ACCURACY, F1, F1_MACRO,
 from workbench.metrics.loading import load_metric, monitored
 from workbench.metrics.metric import Array, Metric, MetricFunction, as_needed, labels
 from workbench.metrics.objective import Objective, objective
-from workbench.metrics.probabilities import AUC, AVERAGE_PRECISION, LOG_LOSS, map_at
+from workbench.metrics.probabilities import AUC, AVERAGE_PRECISION, LOG_LOSS, map_at, ranked_labels
 from workbench.metrics.values import MAE, MAPE, MEDAE, R2, RMSE, RMSLE, SMAPE, pinball
 
 __all__ = [
@@ -44,4 +44,5 @@ __all__ = [
     "SMAPE",
     "map_at",
     "pinball",
+    "ranked_labels",
 ]

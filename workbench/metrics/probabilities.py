@@ -80,6 +80,13 @@ def map_at(text: str) -> Metric:
     return Metric(f"map_at_{most}", function, "maximize", "probabilities", monitor="log_loss")
 
 
+def ranked_labels(metric: Metric) -> int | None:
+    """Return how many labels a row has where the metric is ``map_at_<K>``, else ``None``."""
+    most = metric.name.removeprefix("map_at_")
+    ours = most.isdecimal() and most != metric.name and metric.function is map_at(most).function
+    return int(most) if ours else None
+
+
 AUC = Metric("auc", _auc, "maximize", "probabilities")
 AVERAGE_PRECISION = Metric("average_precision", _average_precision, "maximize", "probabilities")
 LOG_LOSS = Metric("log_loss", _log_loss, "minimize", "probabilities")

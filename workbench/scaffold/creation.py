@@ -12,6 +12,7 @@ from workbench.config.models import DEFAULT_FAMILIES
 from workbench.data import Dataset, build_dataset, make_plan
 from workbench.delivery.layout import make_layout
 from workbench.delivery.submission import expected_ids
+from workbench.metrics import ranked_labels
 from workbench.scaffold.code_files import factories_code, features_code
 from workbench.scaffold.columns import ColumnSummary, summarize
 from workbench.scaffold.files import check_free, write
@@ -60,7 +61,8 @@ def create(folder: Path, tables: Tables, *, force: bool = False) -> Scaffold:
     config = _config(inferences)
     data = build_dataset(config, frames.train, frames.test, scored.needs)
     if frames.sample is not None:
-        expected_ids(make_layout(data.schema, scored.needs, frames.sample), data.test_ids, frames.sample)
+        layout = make_layout(data.schema, scored.needs, frames.sample, ranked=ranked_labels(scored))
+        expected_ids(layout, data.test_ids, frames.sample)
     inferences += [*_task(data), *_folds(data, config), _families(data)]
     told = strengths(data)
     findings = observe(data, told, config.folds.splits)
