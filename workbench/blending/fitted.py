@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.blending.calibration import Calibration, as_distribution
 from workbench.blending.decision import Decision
-from workbench.blending.mix import Chosen, Mix
+from workbench.blending.mix import Chosen, Mix, reads_features
 from workbench.types import Value
 
 Array = NDArray[Any]
@@ -24,6 +24,11 @@ class FittedBlend(Value):
     decision: Decision | None = None
     probabilities: bool
     """Whether predictions are probabilities, which are then held between 0 and 1; several classes sum to 1."""
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether it looks at raw features beside the members' predictions."""
+        return reads_features(self.mix)
 
     def predict(self, predictions: Array, features: Array | None = None) -> Array:
         """Return ``(rows, outputs)``.

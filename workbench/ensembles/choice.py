@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from workbench.blending.decision import Clip
 from workbench.blending.result import MethodScore
 from workbench.ensembles.bootstrap import bootstrap, interval
 from workbench.ensembles.members import Members
@@ -37,10 +38,32 @@ def train(name: str, pipeline: Pipeline, members: Members) -> Trained:
     """
     began = time.perf_counter()
     fitted = pipeline.fit(members)
-    predicted = fitted.blend.predict(members.predictions, members.features)
     nested = nest(lambda part: pipeline.fit(part).blend, members)
+    if nested.undecided is not None and not worth_deciding(members, fitted, nested):
+        fitted, nested = replace(fitted, blend=fitted.blend.model_copy(update={"decision": None})), nested.undecided
+    predicted = fitted.blend.predict(members.predictions, members.features)
     seconds = time.perf_counter() - began
     return Trained(name, pipeline.method.simplicity, fitted, nested, members.score(predicted), seconds)
+
+
+def worth_deciding(members: Members, fitted: Fitted, nested: Nested) -> bool:
+    """Say whether the nested score speaks for the decision: thresholds follow noise where there is nothing to find.
+
+    It must be better by more than the standard error of the difference over splits: of two that are equal, one is
+    better by chance. A range is kept unless it does harm, as it does where the target grows with time.
+    """
+    if nested.undecided is None:
+        return False
+    gains = _losses(members, nested.undecided.scores) - _losses(members, nested.scores)
+    known = gains[np.isfinite(gains)]
+    if isinstance(fitted.blend.decision, Clip):
+        return not known.sum() < 0.0
+    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.inf
+    return bool(len(known) > 1 and known.mean() > error)
+
+
+def _losses(members: Members, scores: Array) -> Array:
+    return np.array([members.metric.loss(score) for score in scores])
 
 
 def compare(pipelines: Mapping[str, Pipeline], members: Members) -> tuple[list[Trained], tuple[MethodScore, ...]]:

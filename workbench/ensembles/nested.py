@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,11 +20,13 @@ Fits = Callable[[Members], FittedBlend]
 class Nested:
     """Predictions of each row by a blend that was fitted without it, and their score.
 
-    ``scores`` has one entry a split that has rows; NaN where the metric is not defined.
+    ``scores`` has one entry a split that has rows; NaN where the metric is not defined. ``undecided`` is the same of
+    the same blends without their decisions; ``None`` where none of them has one.
     """
 
     predictions: Array
     scores: Array
+    undecided: Nested | None = None
 
     @property
     def score(self) -> float:
@@ -46,13 +48,20 @@ def nest(fits: Fits, members: Members) -> Nested:
     Where that leaves nothing (a plan of one split) the weights are equal. This corrects for the fitting of weights,
     calibration and decision, not for the choice of trials.
     """
-    predictions = np.empty(members.predictions.shape[1:])
+    plain = np.empty(members.predictions.shape[1:])
+    predictions, decided = np.empty_like(plain), False
     for part, defined in zip(members.slices, members.defined, strict=True):
         features = None if members.features is None else members.features[part]
         blend = _outside(fits, members, part) if defined else _plain(members)
-        predictions[part] = blend.predict(members.predictions[:, part], features)
-    scores = np.where(members.defined, members.scores(predictions), np.nan)
-    return Nested(predictions, scores)
+        plain[part] = blend.undecided(members.predictions[:, part], features)
+        predictions[part] = blend.decide(plain[part])
+        decided |= blend.decision is not None
+    undecided = _scored(members, plain)
+    return replace(_scored(members, predictions), undecided=undecided) if decided else undecided
+
+
+def _scored(members: Members, predictions: Array) -> Nested:
+    return Nested(predictions, np.where(members.defined, members.scores(predictions), np.nan))
 
 
 def _outside(fits: Fits, members: Members, part: slice) -> FittedBlend:

@@ -68,11 +68,18 @@ class Pipeline:
         among = members if len(chosen) == len(members) else members.take(chosen)
         found = self._mix(among)
         blend = FittedBlend(mix=found.mix, probabilities=members.classification)
-        if self.calibrate is not None and members.classification:
-            blend = blend.model_copy(update={"calibration": self.calibrate(among, _predict(blend, among))})
-        if self.decide is not None:
-            blend = blend.model_copy(update={"decision": self.decide(among, _predict(blend, among))})
+        if self.calibrate is not None or self.decide is not None:
+            blend = self._refined(blend, among)
         return Fitted(blend if among is members else blend.spread(chosen, len(members)), found.gap)
+
+    def _refined(self, blend: FittedBlend, members: Members) -> FittedBlend:
+        """Return the blend with a calibration and a decision, where they are asked for and found."""
+        prediction = blend.undecided(members.predictions, members.features)
+        calibration = self.calibrate(members, prediction) if self.calibrate and members.classification else None
+        if calibration is not None:
+            prediction = calibration.apply(prediction)
+        decision = None if self.decide is None else self.decide(members, prediction)
+        return blend.model_copy(update={"calibration": calibration, "decision": decision})
 
     def _mix(self, members: Members) -> Fit:
         if self.bagging == "none":
@@ -105,7 +112,3 @@ def mean_of(mixes: list[Mix]) -> Mix:
     if len(averages) == len(mixes):
         return Weighted.of(np.mean([mix.array for mix in averages], axis=0))
     return Average(mixes=tuple(mixes))
-
-
-def _predict(blend: FittedBlend, members: Members) -> Array:
-    return blend.predict(members.predictions, members.features)
