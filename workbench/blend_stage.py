@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from workbench.blending.result import BlendResult
 from workbench.config.models import EnsembleConfig
 from workbench.ensembles.blend import BlendSettings, blend
 from workbench.ensembles.members import Candidate, Members, gather, joined
 from workbench.errors import NothingToDeliver, StoreError
+from workbench.metrics import Array
 from workbench.seeds import derive_seed
 from workbench.types import BASE_FAMILY
 from workbench.workspace import Workspace
@@ -22,16 +25,21 @@ class Gathered(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def gather_members(workspace: Workspace) -> Gathered:
+def gather_members(workspace: Workspace, *, features: bool = False, unbundled: bool = True) -> Gathered:
     """Read the out-of-fold predictions of the trials that the configuration lets blend.
 
     A trial whose predictions are absent, damaged or not finite is left out and named.
+
+    Args:
+        workspace: Whose trials.
+        features: Whether a stack is to look at the table's columns too.
+        unbundled: Whether trials of others are among them that brought predictions and no model.
 
     Raises:
         NothingToDeliver: no trial is complete, or none can be read.
     """
     config = workspace.experiment.config.ensemble
-    candidates = workspace.candidates(None if config.members == "all" else config.per_family)
+    candidates = workspace.candidates(None if config.members == "all" else config.per_family, unbundled=unbundled)
     if not candidates:
         raise NothingToDeliver(
             "no trial is complete, so there is nothing to blend or submit; "
@@ -58,6 +66,7 @@ def gather_members(workspace: Workspace) -> Gathered:
         metric=workspace.metric,
         plan_key=plan.key,
         classification=workspace.dataset.schema.task != "regression",
+        features=workspace.raw_matrix.matrix(workspace.dataset.features) if features else None,
     )
     return Gathered(members, tuple(left_out))
 
@@ -78,17 +87,33 @@ def blend_settings(config: EnsembleConfig, seed: int) -> BlendSettings:
     )
 
 
-def blend_trials(workspace: Workspace) -> BlendResult:
-    """Fit the blend that the configuration asks for.
+def blend_trials(workspace: Workspace, *, unbundled: bool = True) -> BlendResult:
+    """Fit the blend that the configuration asks for; see `gather_members`.
 
     Raises:
         NothingToDeliver: no trial is complete, or none can be read.
         ConfigError: the method cannot be used with this metric or these predictions.
     """
     config = workspace.experiment.config
-    gathered = gather_members(workspace)
-    result = blend(gathered.members, blend_settings(config.ensemble, config.seed))
+    settings = blend_settings(config.ensemble, config.seed)
+    gathered = gather_members(workspace, features=settings.reads_features, unbundled=unbundled)
+    result = blend(gathered.members, settings)
     return result.model_copy(update={"left_out": gathered.left_out})
+
+
+def predict_test(workspace: Workspace, blended: BlendResult) -> Array:
+    """Return a blend's predictions of all rows to predict, those set aside included, ``(rows, outputs)``.
+
+    From what the vault holds of its members: the mean of their splits' models.
+
+    Raises:
+        StoreError: a member has none of this test table.
+    """
+    dataset, vault = workspace.dataset, workspace.vault
+    predictions = np.stack([vault.test(member.fit_key, dataset.test_key) for member in blended.members])
+    if dataset.test is None or not blended.blend.reads_features:
+        return blended.blend.predict(predictions)
+    return blended.blend.predict(predictions, workspace.raw_matrix.matrix(dataset.test))
 
 
 def _absent(workspace: Workspace, candidates: Sequence[Candidate]) -> list[str]:

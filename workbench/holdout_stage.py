@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.blend_stage import predict_test
 from workbench.blending.holdout import HoldoutScores
 from workbench.blending.result import BlendResult
 from workbench.ensembles.bootstrap import bootstrap
@@ -25,11 +26,11 @@ def holdout_score(workspace: Workspace, blended: BlendResult) -> HoldoutScores |
     loss = workspace.metric.loss
     best = min(workspace.candidates(1), key=lambda candidate: (loss(candidate.score), candidate.trial))
     try:
-        members = np.stack([_predictions(workspace, member.fit_key) for member in blended.members])
+        predicted = predict_test(workspace, blended)[workspace.dataset.asked_rows :]
         single = _predictions(workspace, best.fit_key)
     except StoreError:
         return None
-    return _scored(workspace, blended.blend.predict(members), single)
+    return _scored(workspace, predicted, single)
 
 
 def unscored(workspace: Workspace, blended: BlendResult) -> tuple[str, ...]:

@@ -254,12 +254,17 @@ class Sweep:
         for line in (*blended.left_out, *unscored(workspace, blended)):
             observer.notice(line)
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
-        refits = refit(workspace, blended, observer, runner)
+        exported = delivery.exportable(blended)
+        if exported is not blended:
+            observer.notice(_left_out_of_model(blended, exported))
+        refits = refit(workspace, exported, observer, runner)
         board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended, refits=refits))
         observer.phase("exporting the model and predicting the test table")
-        submission = delivery.export(blended, refits)
+        submission = delivery.export(exported, refits)
+        if exported is not blended:
+            submission = delivery.submit(blended)
         observer.phase("logging to MLflow")
-        receipt = self.register(blended, delivery.model)
+        receipt = self.register(exported, delivery.model)
         observer.notice(_registered(receipt))
         paths = ResultPaths(
             folder=self.folder,
@@ -319,6 +324,15 @@ class Sweep:
             mlflow_run_id=receipt.sweep_run_id if receipt else None,
             versions=self.versions,
         )
+
+
+def _left_out_of_model(blended: BlendResult, exported: BlendResult) -> str:
+    own = {member.trial for member in exported.members}
+    lacking = ", ".join(member.trial for member in blended.members if member.trial not in own)
+    return (
+        f"{lacking} brought predictions and no model: the submission blends them, the exported model is a blend "
+        f"without them (nested {exported.nested:.5g})"
+    )
 
 
 def _registered(receipt: Receipt | None) -> str:

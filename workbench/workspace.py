@@ -12,6 +12,7 @@ import numpy as np
 from workbench.data.building import load_dataset
 from workbench.data.dataset import Dataset
 from workbench.data.folds import FoldPlan, make_plan
+from workbench.data.raw_matrix import RawMatrix
 from workbench.ensembles.members import Candidate
 from workbench.execution.contract import RUNNER, ExecutorOptions
 from workbench.experiment import Experiment
@@ -46,6 +47,11 @@ class Workspace:
     def vault(self) -> Vault:
         """Where fits are kept."""
         return Vault(self.experiment.store / "vault")
+
+    @cached_property
+    def raw_matrix(self) -> RawMatrix:
+        """The table's columns as numbers, for stacks that look at them."""
+        return RawMatrix.fit(self.dataset.schema, self.dataset.features)
 
     @cached_property
     def ground(self) -> Ground:

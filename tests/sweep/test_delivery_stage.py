@@ -75,8 +75,9 @@ def test_a_member_whose_file_is_damaged_is_left_out_by_name(file, tmp_path):
         delivery, sweep = Delivery(workspace, tmp_path), workspace.ledger.open_sweep("e")
         for key, score in (("aa01", 1.0), ("bb02", 2.0), ("cc03", 3.0)):
             stored_trial(workspace, sweep, key, score)
-        assert delivery.left_out() == ()
+        assert delivery.blend().left_out == ()
         (workspace.vault.folder("aa01") / file).write_bytes(b"torn")
-        (line,) = delivery.left_out()
+        blended = delivery.blend()
+        (line,) = blended.left_out
         assert line.startswith("linear#0000 is not blended: its fit is absent, or was damaged and set aside;")
-        assert {member.trial for member in delivery.blend().members} <= {"linear#0001", "linear#0002"}
+        assert {member.trial for member in blended.members} <= {"linear#0001", "linear#0002"}

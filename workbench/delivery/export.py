@@ -55,6 +55,8 @@ class ExportSpec(Value):
     table: Schema
     """The training table's schema."""
     splits: int
+    columns: dict[str, Any] | None = None
+    """How a stack's raw features are made (`workbench.data.raw_matrix`); ``None`` where it looks at none."""
     refitted: dict[str, int] = Field(default_factory=dict)
     """Members that were refitted on all rows: how many models each has, by its fit key."""
     layout: OutputLayout
@@ -83,6 +85,7 @@ def export_blend(
     code_root: Path | None = None,
     metadata: dict[str, str] | None = None,
     refitted: Mapping[str, int] | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``folder`` as a complete MLflow pyfunc model, in one step, without pickle, and return it.
 
@@ -97,6 +100,7 @@ def export_blend(
         example: Raw rows; the first few become the input example.
         code_root: The experiment's folder, for a user's families whose folder at training is gone.
         metadata: Further entries of the model's metadata, such as keys of data and plan.
+        columns: How a stack's raw features are made of a conformed table, where it looks at some.
         refitted: How many bundles a member has that was refitted on all rows, by its fit key.
 
     Raises:
@@ -107,6 +111,7 @@ def export_blend(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         staged, model = Path(temporary) / "blend", Path(temporary) / "model"
         about = stage_blend(staged, blend, experiment, Vault(vault_root), plan_splits, code_root, refitted or {})
+        about = about.model_copy(update={"columns": None if columns is None else dict(columns)})
         write_folder_files(staged, about, schema, layout)
         inputs = schema if all(member.features is None for member in about.members) else raw_schema(schema)
         columns = {c.name: c.kind for c in inputs.features if c.name != layout.id_source}
@@ -287,6 +292,7 @@ def main(arguments: Sequence[str]) -> int:
             code_root=spec.code_root,
             metadata=spec.metadata,
             refitted=spec.refitted,
+            columns=spec.columns,
         )
         if spec.rows is not None and spec.predictions is not None:
             from workbench.delivery.predict import predict_file

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from workbench.blending.fitted import FittedBlend
 from workbench.blending.result import MemberRef
 from workbench.data.raw_columns import raw_rows
+from workbench.data.raw_matrix import RawMatrix
 from workbench.data.schema import conform
 from workbench.delivery.layout import OutputLayout, layout_frame
 from workbench.errors import StoreError
@@ -58,6 +59,8 @@ class BlendFile(Value):
     members: tuple[FrozenMember, ...]
     """In the order in which ``fitted`` takes their predictions."""
     fitted: FittedBlend
+    columns: dict[str, Any] | None = None
+    """How a stack's raw features are made of a conformed table (`workbench.data.raw_matrix`); ``None`` without any."""
     backend: str | None = None
     """Keras backend of the members; ``None`` where none needs Keras."""
 
@@ -84,6 +87,8 @@ class FrozenBlend:
     members: tuple[tuple[Predicts, ...], ...]
     """The predictors of every split, by member."""
     fitted: FittedBlend
+    columns: RawMatrix | None = None
+    """Of a stack that looks at raw features."""
 
     @classmethod
     def open(cls, folder: Path) -> FrozenBlend:
@@ -98,11 +103,13 @@ class FrozenBlend:
         about = _read(folder / MEMBERS, BlendFile)
         if about.backend is not None and "keras" not in sys.modules:
             os.environ["KERAS_BACKEND"] = about.backend
+        schema = _read(folder / SCHEMA, Schema)
         return cls(
-            schema=_read(folder / SCHEMA, Schema),
+            schema=schema,
             layout=_read(folder / LAYOUT, OutputLayout),
             members=tuple(tuple(_predictors(folder, member)) for member in about.members),
             fitted=about.fitted,
+            columns=None if about.columns is None else RawMatrix.from_state(schema, about.columns),
         )
 
     def predict(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> NDArray[np.float64]:
@@ -122,7 +129,8 @@ class FrozenBlend:
         for predictors in self.members:
             taken = conformed if predictors[0].features is None else raw
             means.append(np.mean([predictor.predict(taken) for predictor in predictors], axis=0))
-        return self.fitted.predict(np.stack(means))
+        features = None if self.columns is None else self.columns.matrix(conformed)
+        return self.fitted.predict(np.stack(means), features)
 
     def frame(self, rows: pd.DataFrame, *, origin: str = "rows to predict") -> pd.DataFrame:
         """Return the predictions in the layout's columns; rows without an id column are numbered from 0."""

@@ -62,6 +62,11 @@ class BlendSettings:
     seed: int = 0
 
     @property
+    def reads_features(self) -> bool:
+        """Whether the method is to look at raw features too (`Members.features`)."""
+        return bool(self.options.get("features", False))
+
+    @property
     def pipelines(self) -> dict[str, Pipeline]:
         """Everything that is to be compared, by the method's name.
 
