@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from workbench.ensembles.mixture_rows import MixtureRows
-from workbench.ensembles.simplex_solver import TOLERANCE, Solution, minimise
+from workbench.ensembles.simplex_solver import TOLERANCE, Solution, minimise, pruned
 from workbench.ensembles.threads import one_blas_thread
 from workbench.metrics import Array
 
@@ -133,7 +133,8 @@ def minimise_log_loss(rows: MixtureRows, share: Array, *, tolerance: float = TOL
     found = minimise(MixtureProblem(rows, moving, Logarithm()), start, tolerance=tolerance)
     value = log_loss(rows, share, found.weights)
     constant = float((share - moving).sum()) * -np.log(SMALLEST)
-    return Solution(found.weights, value, max(0.0, found.gap + (value - constant - found.value)))
+    found = Solution(found.weights, value, max(0.0, found.gap + (value - constant - found.value)))
+    return pruned(found, partial(log_loss, rows, share))
 
 
 def _moving(rows: MixtureRows, share: Array) -> Array:
@@ -172,6 +173,8 @@ def minimise_quantile_loss(
     """
     weights = _start(rows, share, partial(minimise_quantile_loss, quantile=quantile, tolerance=tolerance))
     smooth = 2.0 * quantile_loss(rows, share, weights, 0.5)
+    if smooth <= np.finfo(np.float64).tiny:
+        return Solution(weights, 0.0, 0.0)
     best = Solution(weights, float("inf"), float("inf"))
     for _ in range(LEVELS):
         smooth *= SHRINK
@@ -182,14 +185,14 @@ def minimise_quantile_loss(
         best = min(best, found, key=lambda each: each.value)._replace(gap=min(best.gap, found.gap))
         if found.gap <= tolerance:
             break
-    return best
+    return pruned(best, partial(quantile_loss, rows, share, quantile=quantile))
 
 
 def _certified(rows: MixtureRows, share: Array, loss: SmoothQuantile, weights: Array) -> Solution:
     """Return the exact quantile loss, and what it is above the bound that the smooth one's slopes give."""
     value = quantile_loss(rows, share, weights, loss.quantile)
     bounds = rows.pull(share * loss.slope(rows.mix(weights)))
-    return Solution(weights, value, max(0.0, value - float(bounds.min())))
+    return Solution(weights, value, min(value, max(0.0, value - float(bounds.min()))))
 
 
 def _start(rows: MixtureRows, share: Array, solve: Callable[[MixtureRows, Array], Solution]) -> Array:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from workbench.ensembles.mixture_rows import MixtureRows
-from workbench.ensembles.simplex_solver import TOLERANCE, Solution, minimise
+from workbench.ensembles.simplex_solver import TOLERANCE, Solution, minimise, pruned
 from workbench.ensembles.threads import one_blas_thread
 from workbench.metrics import Array
 
@@ -57,17 +57,18 @@ class Centre:
         return float((np.sqrt(self.squares) if power == "root" else self.squares).sum())
 
     def gap(self, power: Power, smooth: float) -> float:
-        """Return how far at most the optimum lies below, by the slopes of the roots that ``smooth`` rounds off.
+        """Return how far at most the optimum lies below, by the slopes of roots that ``smooth`` and more rounds off.
 
         The norm ``|r|`` is at least ``z.r`` for any ``z`` no longer than 1; here ``z`` is ``r / |(r, smooth)|``.
         """
         if power == "square":
             slopes = 2.0 * self.products.sum(axis=0)
             return max(0.0, float(self.weights @ (slopes - slopes.min())))
-        lengths = np.sqrt(self.squares + smooth**2)
-        bounds = (1.0 / np.maximum(lengths, 1e-300)) @ self.products
         value = self.value(power)
-        return min(value, max(0.0, value - float(bounds.min())))
+        widths = smooth * 10.0 ** np.arange(12)
+        lengths = np.sqrt(self.squares + widths[:, None] ** 2)
+        bounds = (1.0 / np.maximum(lengths, 1e-300)) @ self.products
+        return min(value, max(0.0, value - float(bounds.min(axis=1).max())))
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,7 @@ def minimise_squares(
     """
     parts = list(parts) if power == "root" else [slice(parts[0].start, parts[-1].stop)]
     grams = np.array([rows.gram(share[part], None, part) for part in parts])
-    equal = np.full(rows.shape[0], 1.0 / rows.shape[0])
-    best = centre = Centre.at(rows, share, parts, equal)
+    best = centre = Centre.at(rows, share, parts, _start(grams, power))
     goal = max(tolerance, PRECISION * centre.value(power))
     smallest = 0.1 * goal / len(parts)
     gap = centre.gap(power, smallest)
@@ -149,7 +149,18 @@ def minimise_squares(
         centre = Centre.at(rows, share, parts, weights)
         found = centre.gap(power, sharp)
         best, gap = (centre, found) if found < gap else (best, gap)
-    return Solution(best.weights, best.value(power), gap)
+    solved = Solution(best.weights, best.value(power), gap)
+    return pruned(solved, lambda weights: Centre.at(rows, share, parts, weights).value(power))
+
+
+def _start(grams: Array, power: Power) -> Array:
+    """Return equal weights, or the best member's corner where that is better: one member may be worse by powers."""
+    count = grams.shape[1]
+    equal, single = grams.mean(axis=(1, 2)), np.diagonal(grams, axis1=1, axis2=2)
+    if power == "root":
+        equal, single = np.sqrt(np.maximum(equal, 0.0)), np.sqrt(single)
+    best = single.sum(axis=0)
+    return np.full(count, 1.0 / count) if equal.sum() < best.min() else np.eye(count)[best.argmin()]
 
 
 def _descend(centre: Centre, grams: Array, power: Power, smallest: float, tolerance: float) -> Array:

@@ -31,7 +31,7 @@ def minimise_quadratic(hessian: Array, slope: Array, start: Array, tolerance: fl
     diagonal = np.maximum(np.diag(hessian), 0.0)
     flat = FLAT * float(np.abs(slope).max()) + TINY
     # The sum of a step is 0, so that a constant changes nothing; without it a norm is not curved along the weights.
-    constant = float(diagonal.mean())
+    constant = float(start @ diagonal)
     curved = hessian + constant
     np.fill_diagonal(curved, (1.0 + PROXIMAL) * diagonal + 1e-3 * PROXIMAL * constant + flat + constant)
     weights, active = start.copy(), start > 0.0

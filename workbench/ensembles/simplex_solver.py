@@ -7,6 +7,7 @@ that have a weight or ask for one, as few do at the optimum; the gap looks at al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,9 @@ import numpy as np
 
 from workbench.ensembles.simplex_quadratic import minimise_quadratic
 from workbench.metrics import Array
+
+CERTIFIED = 1e-6
+"""A gap up to this is as good as none."""
 
 TOLERANCE = 1e-8
 """The gap that is aimed at, in the loss's unit."""
@@ -105,6 +109,18 @@ def minimise(problem: Problem, start: Array, *, tolerance: float = TOLERANCE, mo
         lowest = min(value, lowest)
         best = min(best, point, key=lambda each: each.gap)
     return Solution(best.weights, problem.value(problem.image(best.weights)), best.gap)
+
+
+def pruned(found: Solution, value: Callable[[Array], float]) -> Solution:
+    """Return the solution without weights of `NO_EFFECT`, where the gap stays small; ``value`` is their loss."""
+    kept = np.where(found.weights < NO_EFFECT, 0.0, found.weights)
+    kept /= kept.sum()
+    if np.array_equal(kept, found.weights):
+        return found
+    loss = value(kept)
+    gap = max(0.0, loss - (found.value - found.gap))
+    allowed = CERTIFIED if found.gap <= CERTIFIED else found.gap + CERTIFIED
+    return Solution(kept, loss, gap) if gap <= allowed else found
 
 
 def _step(problem: Problem, point: _Point, tolerance: float) -> _Point:
