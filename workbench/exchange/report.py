@@ -43,14 +43,13 @@ def show_packed(console: Console, packed: Packed) -> None:
 def show_merged(console: Console, merged: Merged) -> None:
     """Say what came, from whom, and what was refused and why."""
     table = Table(title=Text(f"{merged.file.name}, of {merged.author}"), box=box.SIMPLE_HEAD)
-    for heading in ("trial", "here"):
-        table.add_column(Text(heading), no_wrap=True)
+    table.add_column(Text("trial"), no_wrap=True)
     table.add_column(Text(merged.metric), justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column(Text("remark"), overflow="fold")
     for fate in merged.fates:
         style = "yellow" if fate.outcome == "refused" else None
-        cells = (fate.theirs, fate.name, f"{fate.score:.5g}", fate.outcome, fate.remark)
+        cells = (fate.name or fate.theirs, f"{fate.score:.5g}", fate.outcome, fate.remark)
         table.add_row(*(Text(cell) for cell in cells), style=style)
     console.print(table)
     outcomes = Counter(fate.outcome for fate in merged.fates)
