@@ -20,7 +20,7 @@ def author_name(given: str) -> str:
         ConfigError: nothing of it is left.
     """
     plain = unicodedata.normalize("NFKD", given).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-._")[:40]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-._")[:24]
     if not name:
         raise ConfigError(
             f"'{given}' has no letter of a to z, which the names of families are made of; use --author NAME"
