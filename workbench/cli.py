@@ -205,14 +205,47 @@ def leaderboard(
 
 
 @app.command()
-def ensemble(folder: Folder, store: Store = None, seed: Seed = None, settings: Settings = None) -> None:
-    """Fit the blend of the stored trials anew and show it; nothing is delivered."""
-    from workbench.delivery.leaderboard import render
+def ensemble(
+    folder: Folder,
+    method: Annotated[
+        str | None, typer.Option(help="Ensemble method instead of the configured one; auto compares all.")
+    ] = None,
+    members: Annotated[
+        str | None, typer.Option(help="Which trials: best of each family, all, forward or uncorrelated.")
+    ] = None,
+    per_family: Annotated[int | None, typer.Option(min=1, help="Trials of each family.")] = None,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Fit the blend of the stored trials anew, in seconds, and show it; nothing is delivered."""
+    from workbench.blend_view import show_blend
     from workbench.sweep import ensemble as fit
 
-    experiment = _experiment(folder, store, seed, settings)
+    given = {"method": method, "members": members, "per_family": per_family}
+    chosen = [f"ensemble.{key}={value}" for key, value in given.items() if value is not None]
+    experiment = _experiment(folder, store, seed, [*(settings or ()), *chosen])
     metric = experiment.metric_ref()
-    _console().print(render(fit(experiment), title=experiment.name, metric=metric.name, direction=metric.direction))
+    show_blend(_console(), fit(experiment), metric=metric.name, direction=metric.direction)
+
+
+@app.command()
+def finalists(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for them; the store's if absent.")] = None,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Propose two submissions: the best blend, and one as different as can be among those nearly as good."""
+    from workbench.blend_view import show_finalists
+    from workbench.finalists import propose_finalists
+
+    experiment = _experiment(folder, store, seed, settings)
+    metric, found = experiment.metric_ref(), propose_finalists(experiment, out)
+    show_finalists(
+        _console(), found.finalists, found.table, found.files, metric=metric.name, direction=metric.direction
+    )
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import signals
+from workbench.blend_stage import blend_trials
 from workbench.blending.result import BlendResult
 from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
@@ -129,14 +130,13 @@ def submit(experiment: Experiment, observer: Observer | None = None) -> SweepRes
 
 
 @signals.listening()
-def ensemble(experiment: Experiment) -> tuple[Row, ...]:
-    """Fit the blend of the stored trials, and return its leaderboard; nothing is written but the MLflow run."""
+def ensemble(experiment: Experiment) -> BlendResult:
+    """Fit the blend of the stored trials and return it; nothing is written but its MLflow run."""
     began = time.monotonic()
-    with open_workspace(experiment) as workspace, open_sweep(workspace, began) as sweep:
-        delivery = Delivery(workspace, sweep.folder)
-        blended = delivery.blend()
+    with open_workspace(experiment) as workspace, open_sweep(workspace, began, "ensemble") as sweep:
+        blended = blend_trials(workspace)
         workspace.ledger.append(BlendFinished(sweep=sweep.number, blend=blended))
-        return delivery.leaderboard(blended, experiment.config.ensemble.per_family)
+        return blended
 
 
 def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[tuple[Row, ...], tuple[Tally, ...]]:

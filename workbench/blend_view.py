@@ -1,0 +1,116 @@
+"""How blends look in a terminal: the methods that were compared, the members, and the finalists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from workbench.blending.decision import ClassFactors, Clip, CutPoints, Decision, Threshold
+from workbench.blending.result import BlendResult, MethodScore
+from workbench.ensembles.finalists import Finalist
+from workbench.types import Direction
+
+
+def show_blend(console: Console, blend: BlendResult, *, metric: str, direction: Direction) -> None:
+    """Print the methods that were compared, what was chosen, and its members."""
+    better = "less" if direction == "minimize" else "more"
+    if len(blend.considered) > 1:
+        console.print(methods(blend.considered, metric=metric, better=better, chosen=blend.method))
+    console.print(_members(blend, metric))
+    for line in _lines(blend):
+        console.print(Text(line), soft_wrap=True)
+    for line in blend.left_out:
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+
+
+def show_finalists(
+    console: Console,
+    finalists: Sequence[Finalist],
+    table: Sequence[MethodScore],
+    files: Sequence[Path],
+    *,
+    metric: str,
+    direction: Direction,
+) -> None:
+    """Print all that were compared, and the two that are proposed."""
+    better = "less" if direction == "minimize" else "more"
+    console.print(methods(table, metric=metric, better=better, chosen=finalists[0].name))
+    for number, (one, file) in enumerate(zip(finalists, files, strict=True), start=1):
+        agrees = "" if number == 1 else f", rank correlation {one.agreement:.4f} with the first on the test table"
+        console.print(
+            Text(f"{number}. {one.name}: nested {one.score.nested:.5g} ({interval(one.score)}){agrees}"), soft_wrap=True
+        )
+        console.print(Text(f"   {file}", style="dim"), soft_wrap=True)
+    if len(finalists) < 2:
+        console.print(Text("nothing that differs is nearly as good: there is no second one", style="yellow"))
+
+
+def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: str) -> Table:
+    """Return the comparison of methods as a table."""
+    table = Table(
+        caption=Text(
+            f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected for "
+            "the choice of trials and methods. behind: how much worse than the best ± standard error of that difference"
+        ),
+        box=box.SIMPLE_HEAD,
+        caption_justify="left",
+    )
+    for heading in ("method", "nested", "95 %", "behind", "in-sample", "members", "s"):
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    for row in rows:
+        if row.failure:
+            continue
+        behind = f"{row.behind_best:.2g} ± {row.behind_best_se:.1g}" if row.behind_best else "best"
+        cells = [f"{row.nested:.5g}", interval(row), behind, f"{row.in_sample:.5g}", str(row.members)]
+        style = "bold" if row.method == chosen else None
+        table.add_row(Text(row.method), *cells, f"{row.seconds:.1f}", style=style)
+    return table
+
+
+def interval(row: MethodScore) -> str:
+    """Return the bounds of a nested score's 95 % interval."""
+    return f"{row.low:.5g} to {row.high:.5g}"
+
+
+def decided(decision: Decision | None) -> str:
+    """Return in words what is decided after the blend; empty where nothing is."""
+    match decision:
+        case Threshold():
+            return f"positive above {decision.at:.4g}"
+        case ClassFactors():
+            return "class factors " + ", ".join(f"{factor:.3g}" for factor in decision.factors)
+        case CutPoints():
+            return "cut at " + ", ".join(f"{cut:.3g}" for cut in decision.cuts)
+        case Clip():
+            return f"held within {decision.low:.5g} to {decision.high:.5g}"
+        case _:
+            return ""
+
+
+def _members(blend: BlendResult, metric: str) -> Table:
+    table = Table(title=Text(f"blend: {blend.method}"), box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("member", "weight", metric, "gain"):
+        table.add_column(heading, justify="left" if heading == "member" else "right", no_wrap=True)
+    for member in blend.members:
+        gain = "" if member.gain is None else f"{member.gain:+.2g}"
+        table.add_row(Text(member.trial), f"{member.weight:.3f}", f"{member.score:.5g}", gain)
+    return table
+
+
+def _lines(blend: BlendResult) -> list[str]:
+    bounds = f" ({blend.nested_low:.5g} to {blend.nested_high:.5g})" if blend.nested_low is not None else ""
+    lines = [
+        f"nested {blend.nested:.5g} ± {blend.nested_se:.2g}{bounds}, in-sample (optimistic) {blend.in_sample:.5g}, "
+        f"best single {blend.best_single:.5g}"
+    ]
+    if blend.gap is not None:
+        lines.append(f"no other weights are better in-sample by more than {blend.gap:.1g}")
+    after = decided(blend.blend.decision)
+    if after:
+        lines.append(f"after the blend: {after}")
+    return lines

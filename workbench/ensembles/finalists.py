@@ -1,0 +1,126 @@
+"""Two submissions for the last day: the best one, and the best of those that differ most from it.
+
+Public leaderboards let a team choose two. If the first one is wrong in a way that its score does not show, a second one
+that errs elsewhere is worth more than the runner-up, which is nearly the same blend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from workbench.blending.mix import Chosen, equal
+from workbench.blending.result import BlendResult, MethodScore
+from workbench.ensembles.blend import AUTO, BlendSettings, result
+from workbench.ensembles.choice import Trained, compare
+from workbench.ensembles.members import Members
+from workbench.ensembles.method import Fit, NotApplicable
+from workbench.ensembles.pipeline import Pipeline
+from workbench.metrics import Array
+
+TOLERANCE = 2.0
+"""Blends so many standard errors (of the difference) behind the best one may still be as good."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """One proposal. ``agreement``: the correlation of its test predictions with the first one's."""
+
+    name: str
+    blend: BlendResult
+    score: MethodScore
+    agreement: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """One member alone, by its place."""
+
+    simplicity: ClassVar[int] = -1
+    place: int
+    seed: int = 0
+
+    def fit(self, members: Members) -> Fit:
+        """Return the member as it is."""
+        return Fit(Chosen(places=(self.place,), count=len(members), mix=equal(1)))
+
+
+def propose(
+    members: Members, settings: BlendSettings, predict: Callable[[BlendResult], Array]
+) -> tuple[tuple[Finalist, ...], tuple[MethodScore, ...]]:
+    """Return the blend with the best nested score, then the one that agrees least with it among those nearly as good.
+
+    Compared are all methods on the best and on forward-selected members, and each family's best member alone.
+
+    Args:
+        members: Everything that may be blended.
+        settings: How; its method is not looked at.
+        predict: Gives a blend's predictions of the test table ``(rows, outputs)``.
+
+    Returns:
+        One or two finalists, and the table of all that were compared.
+
+    Raises:
+        NotApplicable: nothing can be fitted.
+    """
+    members = members.canonical()
+    trained, table = compare(_pipelines(members, settings), members)
+    if not trained:
+        raise NotApplicable("; ".join(row.failure for row in table))
+    rows = {row.method: row for row in table}
+    ranked = sorted(trained, key=lambda one: (rows[one.name].behind_best, one.simplicity, one.name))
+    near = [one for one in ranked if _near(rows[one.name])]
+    blends = [_result(members, one, table) for one in near]
+    predictions = [predict(blend) for blend in blends]
+    found = [
+        Finalist(one.name, blend, rows[one.name], agreement(predictions[0], prediction))
+        for one, blend, prediction in zip(near, blends, predictions, strict=True)
+    ]
+    others = [finalist for finalist in found[1:] if finalist.agreement < 1.0]
+    second = min(others, key=lambda finalist: (finalist.agreement, finalist.score.behind_best), default=None)
+    return (found[0],) if second is None else (found[0], second), table
+
+
+def _near(row: MethodScore) -> bool:
+    return row.behind_best <= TOLERANCE * row.behind_best_se
+
+
+def _result(members: Members, one: Trained, table: Sequence[MethodScore]) -> BlendResult:
+    return result(members, one, tuple(table))
+
+
+def _pipelines(members: Members, settings: BlendSettings) -> dict[str, Pipeline]:
+    every = replace(settings, method=AUTO, options={})
+    forward = replace(every, selection="forward")
+    found = dict(every.pipelines)
+    if len(members) > 2:
+        found |= {f"{name} of forward": pipeline for name, pipeline in forward.pipelines.items()}
+    template = next(iter(found.values()))
+    for place in _leaders(members):
+        ref = members.refs[place]
+        found[ref.trial] = replace(template, method=Single(place=place), selection="best", bagging="none")
+    return found
+
+
+def _leaders(members: Members) -> list[int]:
+    """Return the place of each family's best member."""
+    losses = [members.metric.loss(score) for score in members.singles()]
+    best: dict[str, int] = {}
+    for place in sorted(range(len(members)), key=losses.__getitem__):
+        best.setdefault(members.refs[place].family, place)
+    return list(best.values())
+
+
+def agreement(left: Array, right: Array) -> float:
+    """Return the correlation of two predictions ``(rows, outputs)`` by ranks within each output; 1 if equal."""
+    from scipy.stats import rankdata
+
+    if np.array_equal(left, right):
+        return 1.0
+    first, second = (rankdata(part, axis=0).ravel() for part in (left, right))
+    if min(first.std(), second.std()) == 0.0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])

@@ -1,0 +1,58 @@
+"""Two submissions to choose for the last day, from what is stored: `workbench finalists`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench import signals
+from workbench.blend_stage import blend_settings, gather_members, predict_test
+from workbench.blending.result import BlendResult, MethodScore
+from workbench.delivery_stage import Delivery
+from workbench.ensembles.finalists import Finalist, propose
+from workbench.errors import ConfigError
+from workbench.experiment import Experiment
+from workbench.metrics import Array
+from workbench.workspace import open_workspace
+
+
+class Proposal(NamedTuple):
+    """The finalists, their submissions, and the scores of all that were compared."""
+
+    finalists: tuple[Finalist, ...]
+    files: tuple[Path, ...]
+    table: tuple[MethodScore, ...]
+    left_out: tuple[str, ...]
+
+
+@signals.listening()
+def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Proposal:
+    """Write the best blend's submission, and that of the one that differs most among those nearly as good.
+
+    Args:
+        experiment: Whose trials.
+        folder: Where they go, as ``1/submission.csv`` and ``2/submission.csv``; ``finalists`` in the store if absent.
+
+    Raises:
+        ConfigError: the experiment has no test table.
+        NothingToDeliver: no trial is complete.
+        StoreError: a trial has no predictions of the test table as it is now.
+    """
+    if experiment.config.data.test is None:
+        raise ConfigError("finalists are submissions, and data.test is not set: name the table to predict")
+    folder = folder or experiment.store / "finalists"
+    with open_workspace(experiment) as workspace:
+        asked = workspace.dataset.asked_rows
+        gathered = gather_members(workspace)
+
+        def predict(blend: BlendResult) -> Array:
+            return predict_test(workspace, blend)[:asked]
+
+        settings = blend_settings(experiment.config.ensemble, experiment.config.seed)
+        finalists, table = propose(gathered.members, settings, predict)
+        files = []
+        for number, finalist in enumerate(finalists, start=1):
+            delivery = Delivery(workspace, folder / str(number))
+            delivery.folder.mkdir(parents=True, exist_ok=True)
+            files.append(delivery.submit(finalist.blend))
+    return Proposal(finalists, tuple(file for file in files if file is not None), table, gathered.left_out)
