@@ -17,8 +17,8 @@ from workbench.metrics import Array
 SMALLEST = float(np.finfo(np.float64).eps)
 """Where the metric clips a probability."""
 
-NOTHING = SMALLEST * (1.0 + 1e-9)
-"""What the metric takes for `SMALLEST`, whichever way it was rounded."""
+ROUNDING = 1e-9
+"""Share of `SMALLEST` by which a number that was clipped there may be off."""
 
 TANGENT = float(np.e) * SMALLEST
 """Where the line from the metric's value at 0 touches ``-log``."""
@@ -47,25 +47,29 @@ class RowLoss(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Logarithm:
     """``-log`` of a probability, as convex as the metric, which clips at `SMALLEST`, lets it be.
 
-    Below `TANGENT` it is the line that ends in the metric's value at 0: the largest convex function that is nowhere
-    above the metric. So a lower bound of this one is a lower bound of the metric.
+    Below the knee it is a line. With the knee `TANGENT` this ends in the metric's value at 0: the largest convex
+    function that is nowhere above the metric, so that a lower bound of it is one of the metric. A row that no mixture
+    brings below `SMALLEST` has its knee there.
     """
+
+    knee: Array | float = TANGENT
 
     def value(self, mixture: Array) -> Array:
         """Return the function."""
-        below: Array = 1.0 - np.minimum(mixture, TANGENT) / TANGENT
-        return below - np.log(np.maximum(mixture, TANGENT))
+        below: Array = 1.0 - np.minimum(mixture, self.knee) / self.knee
+        return below - np.log(np.maximum(mixture, self.knee))
 
     def slope(self, mixture: Array) -> Array:
         """Return its first derivative."""
-        return -1.0 / np.maximum(mixture, TANGENT)
+        return -1.0 / np.maximum(mixture, self.knee)
 
     def curvature(self, mixture: Array) -> Array:
         """Return its second derivative; on the line that of the curve where both meet."""
-        return np.maximum(mixture, TANGENT) ** -2.0
+        return np.maximum(mixture, self.knee) ** -2.0
 
 
 @dataclass(frozen=True)
@@ -129,20 +133,22 @@ def minimise_log_loss(rows: MixtureRows, share: Array, *, tolerance: float = TOL
         tolerance: The gap that is good enough, in the unit of the loss.
     """
     start = _start(rows, share, partial(minimise_log_loss, tolerance=1e-4))
-    moving = _moving(rows, share)
-    found = minimise(MixtureProblem(rows, moving, Logarithm()), start, tolerance=tolerance)
+    problem = _posed(rows, share)
+    found = minimise(problem, start, tolerance=tolerance)
     value = log_loss(rows, share, found.weights)
-    constant = float((share - moving).sum()) * -np.log(SMALLEST)
+    constant = float((share - problem.share).sum()) * -np.log(SMALLEST)
     found = Solution(found.weights, value, max(0.0, found.gap + (value - constant - found.value)))
     return pruned(found, partial(log_loss, rows, share))
 
 
-def _moving(rows: MixtureRows, share: Array) -> Array:
-    """Return row weights that are 0 where no member gives more than the metric tells from 0: nothing changes there."""
+def _posed(rows: MixtureRows, share: Array) -> MixtureProblem:
+    """Return the problem; rows weigh 0 where the metric is the same whatever the weights."""
     equal = rows.mix(np.full(rows.shape[0], 1.0 / rows.shape[0]))
-    if equal.min() > NOTHING:
-        return share
-    return np.where(rows.largest() <= NOTHING, 0.0, share)
+    if equal.min() > TANGENT:
+        return MixtureProblem(rows, share, Logarithm())
+    knee = np.where(rows.smallest() >= SMALLEST * (1.0 - ROUNDING), SMALLEST, TANGENT)
+    moving = np.where(rows.largest() <= SMALLEST * (1.0 + ROUNDING), 0.0, share)
+    return MixtureProblem(rows, moving, Logarithm(knee))
 
 
 def log_loss(rows: MixtureRows, share: Array, weights: Array) -> float:

@@ -46,6 +46,10 @@ class MixtureRows:
         """Return the largest number of any member in each row, ``(rows,)``."""
         return self._fill(lambda numbers: numbers.max(axis=0))
 
+    def smallest(self) -> Array:
+        """Return the smallest number of any member in each row, ``(rows,)``."""
+        return self._fill(lambda numbers: numbers.min(axis=0))
+
     def pull(self, factors: Array, rows: slice | None = None) -> Array:
         """Return ``A factors`` over ``rows`` (all), ``(members,)``, for ``factors`` of as many rows."""
         part = rows or slice(0, self.shape[1])
