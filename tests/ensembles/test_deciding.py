@@ -15,8 +15,8 @@ from sklearn import metrics as sk
 from workbench.blending.decision import ClassFactors, Clip, CutPoints, Threshold, expected_position
 from workbench.ensembles.averages import Mean
 from workbench.ensembles.choice import Trained, train
-from workbench.ensembles.class_factors import _Labels, _Ranks
 from workbench.ensembles.deciding import fit_decision
+from workbench.ensembles.factor_steps import LabelSteps, RankSteps
 from workbench.ensembles.members import Candidate, Members
 from workbench.ensembles.pipeline import Pipeline
 from workbench.metrics import (
@@ -140,7 +140,7 @@ def test_the_score_along_one_factor_is_the_metrics_own(metric: Metric, code: int
     y, p = generator.integers(0, 3, 50), generator.dirichlet(np.ones(3), 50)
     members = members_of(p, y, metric, generator.random(50))
     factors = np.array([1.0, 2.0, 0.5])
-    along = _Labels(members, p) if metric is F1_MACRO else _Ranks(members, p, 2)
+    along = LabelSteps(members, p) if metric is F1_MACRO else RankSteps(members, p, 2)
     lows, highs, scores = along(code, factors)
     for low, high, score in zip(lows, highs, scores, strict=True):
         factors[code] = np.sqrt(low * high)
