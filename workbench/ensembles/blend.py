@@ -13,6 +13,7 @@ from workbench.blending.result import BlendResult, MemberRef
 from workbench.ensembles.calibrating import fit_calibration
 from workbench.ensembles.choice import Trained, choose, compare
 from workbench.ensembles.deciding import fit_decision
+from workbench.ensembles.gains import member_gains
 from workbench.ensembles.members import Candidate, Members
 from workbench.ensembles.method import NotApplicable, make_method
 from workbench.ensembles.pipeline import Bagging, Pipeline
@@ -103,21 +104,24 @@ def blend(members: Members, settings: BlendSettings | None = None) -> BlendResul
     """
     settings = settings or BlendSettings()
     members = members.canonical()
-    trained, table = compare(settings.pipelines, members)
+    pipelines = settings.pipelines
+    trained, table = compare(pipelines, members)
     if not trained:
         raise NotApplicable("; ".join(row.failure for row in table))
-    return result(members, choose(trained, table), table)
+    chosen = choose(trained, table)
+    return result(members, chosen, table, pipelines[chosen.name])
 
 
-def result(members: Members, chosen: Trained, table: tuple[Any, ...]) -> BlendResult:
-    """Return one of the trained pipelines as what is delivered."""
+def result(members: Members, chosen: Trained, table: tuple[Any, ...], pipeline: Pipeline | None = None) -> BlendResult:
+    """Return one of the trained pipelines as what is delivered; given the pipeline, with each member's gain."""
     shares = chosen.fitted.blend.mix.shares()
     order = sorted(np.flatnonzero(shares > 0).tolist(), key=lambda i: (-shares[i], members.refs[i].trial))
+    gains = (None,) * len(order) if pipeline is None else member_gains(members, chosen, pipeline, order)
     row = next(row for row in table if row.method == chosen.name)
     singles = np.array([members.metric.loss(score) for score in members.singles()])
     return BlendResult(
         method=chosen.name,
-        members=tuple(_weighted(members.refs[i], float(shares[i])) for i in order),
+        members=tuple(_weighted(members.refs[i], float(shares[i]), gain) for i, gain in zip(order, gains, strict=True)),
         in_sample=chosen.in_sample,
         nested=row.nested,
         nested_se=row.nested_se,
@@ -131,7 +135,7 @@ def result(members: Members, chosen: Trained, table: tuple[Any, ...]) -> BlendRe
     )
 
 
-def _weighted(ref: Candidate, weight: float) -> MemberRef:
+def _weighted(ref: Candidate, weight: float, gain: float | None) -> MemberRef:
     return MemberRef(
         family=ref.family,
         number=ref.number,
@@ -140,4 +144,5 @@ def _weighted(ref: Candidate, weight: float) -> MemberRef:
         score=ref.score,
         score_se=ref.score_se,
         values=ref.values,
+        gain=gain,
     )
