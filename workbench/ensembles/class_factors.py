@@ -18,8 +18,7 @@ ENOUGH = 1e-5
 ROUNDS = 6
 """There is no further round after one that bettered the score by no more than `ENOUGH`."""
 
-RANKED_ROWS = 20_000
-TRIED_ROWS = 5_000
+ROWS = 20_000
 """So many rows, evenly spaced, tell MAP@k and a user's metric, which take long; what they find is judged on all."""
 
 
@@ -41,8 +40,7 @@ def find_class_factors(members: Members, prediction: Array) -> ClassFactors | No
 
 def _thinned(members: Members, prediction: Array) -> Along:
     most = ranked_labels(members.metric)
-    every = len(prediction) // (TRIED_ROWS if most is None else RANKED_ROWS)
-    keep = np.arange(len(prediction)) % max(1, every) == 0
+    keep = np.arange(len(prediction)) % max(1, len(prediction) // ROWS) == 0
     part = members.rows_where(keep)
     return TriedSteps(part, prediction[keep]) if most is None else RankSteps(part, prediction[keep], most)
 

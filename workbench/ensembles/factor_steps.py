@@ -136,7 +136,7 @@ class RankSteps:
 
 
 class TriedSteps:
-    """A user's metric, by the mean over splits."""
+    """A user's metric, of the rows of all splits together: one call instead of one a split."""
 
     def __init__(self, members: Members, prediction: Array) -> None:
         self.members, self.prediction = members, prediction
@@ -149,5 +149,5 @@ class TriedSteps:
         losses = []
         for factor in tried:
             changed[:, code] = self.prediction[:, code] * factor
-            losses.append(metric.loss(self.members.score(changed)))
+            losses.append(metric.loss(metric(self.members.y, changed, self.members.weight)))
         return Steps(tried, tried, -np.asarray(losses))
