@@ -16,6 +16,7 @@ from workbench.ensembles.members import Members
 from workbench.ensembles.method import Fit
 from workbench.ensembles.moves import Move, best_move, ranking, settled
 from workbench.ensembles.objective import Objective
+from workbench.ensembles.threads import one_blas_thread
 from workbench.metrics import Array
 
 COARSE = np.array([0.03, 0.1, 0.3])
@@ -24,10 +25,10 @@ COARSE = np.array([0.03, 0.1, 0.3])
 FINE = np.r_[0.001, 0.002, 0.005, np.arange(0.01, 0.1, 0.01), np.arange(0.1, 0.51, 0.025)]
 """Steps that are tried for these."""
 
-LAST = np.array([0.002, 0.01, 0.05, 0.2, 0.5])
+LAST = np.array([0.003, 0.02, 0.15])
 """Steps that are tried on all rows when a sample of them finds nothing better."""
 
-FINISH = 12
+FINISH = 10
 """Moves on all rows at most."""
 
 CLOSER = 8
@@ -55,8 +56,9 @@ class HillClimbing:
 
     def fit(self, members: Members) -> Fit:
         """Find weights that sum to 1, none negative unless ``negative``."""
-        exact = Objective.of(members)
-        return settled(members, exact, self.weights(exact))
+        with one_blas_thread():
+            exact = Objective.of(members)
+            return settled(members, exact, self.weights(exact))
 
     def weights(self, exact: Objective, start: Array | None = None) -> Array:
         """Return the weights ``(members,)`` at the top, from ``start`` or the best member."""

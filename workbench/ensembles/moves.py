@@ -12,9 +12,6 @@ from workbench.ensembles.method import Fit
 from workbench.ensembles.objective import Objective
 from workbench.metrics import Array
 
-VERIFIED = 4
-"""So many of the moves that are best on the sample are evaluated on all rows."""
-
 
 class Move(NamedTuple):
     """A move and the exact loss that it leads to."""
@@ -33,16 +30,18 @@ class Move(NamedTuple):
         return result
 
 
-def best_move(exact: Objective, screen: Objective, weights: Array, which: Array, steps: Array) -> Move | None:
+def best_move(
+    exact: Objective, screen: Objective, weights: Array, which: Array, steps: Array, verified: int = 4
+) -> Move | None:
     """Return the best of the moves ``which[i]`` by ``steps[i]``; of equal ones the first. ``None`` if there are none.
 
-    Where ``screen`` is not ``exact`` itself, all moves are ranked by it and the first few decided by ``exact``.
+    Where ``screen`` is not ``exact`` itself, all moves are ranked by it and the first ``verified`` decided by it.
     """
     if not len(which):
         return None
     losses = screen.moves(weights, which, steps)
     if screen is not exact:
-        few = np.sort(np.argsort(losses, kind="stable")[:VERIFIED])
+        few = np.sort(np.argsort(losses, kind="stable")[:verified])
         which, steps = which[few], steps[few]
         losses = exact.moves(weights, which, steps)
     best = int(losses.argmin())

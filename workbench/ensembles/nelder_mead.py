@@ -13,12 +13,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from workbench.blending.weighted import Weighted
+from workbench.ensembles.convex import Convex
 from workbench.ensembles.greedy import Greedy
 from workbench.ensembles.hill_climbing import HillClimbing
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import Fit
 from workbench.ensembles.moves import ranking, settled
 from workbench.ensembles.objective import Objective
+from workbench.ensembles.threads import one_blas_thread
 from workbench.metrics import Array
 from workbench.seeds import derive_seed
 
@@ -34,10 +37,10 @@ STEP = 1.0
 DESCENDED = 15
 """Members that are descended on, at most."""
 
-EVALUATIONS = 15
+EVALUATIONS = 10
 """Evaluations a member for each start. It only has to show which start leads somewhere better."""
 
-POLISH = 50
+POLISH = 40
 """Evaluations a member for going on from the best start's end, with a smaller simplex."""
 
 EXACT = 15
@@ -64,8 +67,9 @@ class NelderMead:
 
     def fit(self, members: Members) -> Fit:
         """Find weights on the simplex."""
-        exact = Objective.of(members)
-        return settled(members, exact, self.weights(exact))
+        with one_blas_thread():
+            exact = Objective.of(members)
+            return settled(members, exact, self.weights(exact, [_convex(members)]))
 
     def weights(self, exact: Objective, seeds: Sequence[Array] = ()) -> Array:
         """Return weights ``(members,)``; ``seeds`` are solutions of other methods to start from."""
@@ -75,28 +79,35 @@ class NelderMead:
         best: Array = np.eye(count)[ranking(exact.singles)[0]]
         if count == 1:
             return best
-        others = (Greedy(seed=self.seed), HillClimbing(seed=self.seed))
-        seeds = [*(method.weights(exact) for method in others), *seeds]
-        which = _descended(exact, seeds)
-        own, starts = exact.subset(which), [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
-        points = [start[which] / start[which].sum() for start in starts if start[which].any()]
-        found = np.zeros(count)
-        found[which] = self._descend(own, points)
-        climbed = HillClimbing(seed=self.seed).weights(exact, start=found)
-        return min([best, *starts, _without_tiny(exact, found), _without_tiny(exact, climbed)], key=exact)
+        screen = exact.sampled(self.seed)
+        seeds = [Greedy(seed=self.seed).weights(exact), HillClimbing(seed=self.seed).weights(screen), *seeds]
+        which = _descended(screen, seeds)
+        starts = [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
+        found = np.zeros((2, count))
+        found[0, which] = self._descend(screen.subset(which), [start[which] for start in starts])
+        first = min([found[0], best, *starts], key=exact)
+        if screen is not exact and first[which].sum() > 1.0 - TINY:
+            found[1, which] = _end(exact.subset(which), first[which], EXACT * len(which), STEP / 8)
+            first = min([first, found[1]], key=exact)
+        climbed = HillClimbing(seed=self.seed).weights(exact, start=first)
+        return min([first, _without_tiny(exact, first), _without_tiny(exact, climbed)], key=exact)
 
-    def _descend(self, exact: Objective, starts: list[Array]) -> Array:
+    def _descend(self, loss: Objective, starts: list[Array]) -> Array:
         """Return the end of the descent from the best of the starts' ends."""
-        screen, count = exact.sampled(seed=self.seed), len(exact)
-        tolerance = 1e-6 * abs(float(exact.singles.min())) + 1e-12
+        count = len(loss)
         generator = np.random.default_rng(derive_seed(self.seed, "nelder_mead", count))
-        starts += [generator.dirichlet(np.ones(count)) for _ in range(self.starts - len(starts))]
-        found = [_descended_from(screen, start, tolerance, EVALUATIONS * count) for start in starts[: self.starts]]
-        polished = _descended_from(screen, min(found, key=screen), tolerance, POLISH * count, step=STEP / 4)
-        if screen is not exact:
-            polished = min([polished, *starts], key=exact)
-            polished = _descended_from(exact, polished, tolerance, EXACT * count, step=STEP / 8)
-        return polished
+        points = [start / start.sum() for start in starts if start.any()]
+        points += [generator.dirichlet(np.ones(count)) for _ in range(self.starts - len(points))]
+        found = [_end(loss, point, EVALUATIONS * count, STEP) for point in points[: self.starts]]
+        return _end(loss, min(found, key=loss), POLISH * count, STEP / 4)
+
+
+def _convex(members: Members) -> Array:
+    mix = Convex().fit(members).mix
+    if not isinstance(mix, Weighted):  # pragma: no cover
+        raise TypeError(f"convex: expected a weighted average, got {mix.kind}")
+    weights: Array = mix.array[:, 0]
+    return weights
 
 
 def _descended(exact: Objective, seeds: Sequence[Array]) -> Array:
@@ -123,9 +134,7 @@ def softmax(logits: Array) -> Array:
     return weights
 
 
-def _descended_from(
-    loss: Callable[[Array], float], start: Array, tolerance: float, evaluations: int, *, step: float = STEP
-) -> Array:
+def _end(loss: Objective, start: Array, evaluations: int, step: float) -> Array:
     """Return the best weights that Nelder-Mead finds from ``start``; the first member's logit stays at 0."""
     from scipy.optimize import minimize
 
@@ -143,7 +152,7 @@ def _descended_from(
             "initial_simplex": simplex,
             "maxfev": evaluations,
             "xatol": 0.02,
-            "fatol": tolerance,
+            "fatol": 1e-6 * abs(float(loss.singles.min())) + 1e-12,
             "adaptive": len(origin) > 5,
         },
     )

@@ -6,6 +6,7 @@ from it. Greedy selection and hill climbing are made of moves.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -14,7 +15,7 @@ import numpy as np
 
 from workbench.ensembles.members import Members
 from workbench.ensembles.scorers import BLOCK, Scorer, moved, pieces, scorer
-from workbench.ensembles.threads import cores
+from workbench.ensembles.threads import cores, over_blocks
 from workbench.metrics import RMSE, Array
 from workbench.seeds import derive_seed
 
@@ -84,7 +85,7 @@ class Objective:
 
     def subset(self, which: Array) -> Objective:
         """Return the loss over some of the members."""
-        return self if len(which) == len(self) else type(self)(self.scorer, self.reduced[which])
+        return type(self)(self.scorer, np.ascontiguousarray(self.reduced[which]))
 
     def _evaluate(self, weights: Array) -> float:
         return float(self._losses(self._mixed(weights)[None])[0])
@@ -99,11 +100,22 @@ class Objective:
         """Return the reduced average ``(planes, rows)``, block by block: what is added to stays in the cache."""
         members = np.flatnonzero(weights)
         planes, rows = self.reduced.shape[1:]
-        mixed = np.zeros((planes, rows))
-        for start in range(0, rows, CACHED):
-            block = slice(start, start + CACHED)
-            for member in members:
-                mixed[:, block] += weights[member] * self.reduced[member, :, block]
+        size = planes * rows
+        if len(members) == len(self) and size < THREADED and self.reduced.dtype == np.float64:
+            whole: Array = (weights @ self.reduced.reshape(len(self), size)).reshape(planes, rows)
+            return whole
+        mixed, width = np.zeros((planes, rows)), max(1, CACHED // planes)
+
+        def add(part: slice) -> None:
+            share = np.empty((planes, width))
+            for start in range(part.start, part.stop, width):
+                stop = min(start + width, part.stop)
+                for member in members:
+                    source = self.reduced[member, :, start:stop]
+                    mixed[:, start:stop] += np.multiply(source, weights[member], out=share[:, : stop - start])
+
+        worth = size * len(members) >= 16 * THREADED
+        deque(over_blocks(add, slice(0, rows), -(-rows // cores()) if worth else rows), maxlen=0)
         return mixed
 
     def _in_threads(self, losses: Callable[[slice], Array], count: int) -> Array:
