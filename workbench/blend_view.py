@@ -55,18 +55,19 @@ def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: st
     table = Table(
         caption=Text(
             f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected for "
-            "the choice of trials and methods. behind: how much worse than the best ± standard error of that difference"
+            "the choice of trials and methods. behind: how much worse than the best ± standard error of that difference. "
+            "n: members with weight"
         ),
         box=box.SIMPLE_HEAD,
         caption_justify="left",
     )
-    for heading in ("method", "nested", "95 %", "behind", "in-sample", "members", "s"):
+    for heading in ("method", "nested", "95 %", "behind", "in-sample", "n", "s"):
         table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
     for row in rows:
         if row.failure:
             continue
-        behind = f"{row.behind_best:.2g} ± {row.behind_best_se:.1g}" if row.behind_best else "best"
-        cells = [f"{row.nested:.5g}", interval(row), behind, f"{row.in_sample:.5g}", str(row.members)]
+        behind = f"{row.behind_best:.1g} ± {row.behind_best_se:.1g}" if row.behind_best else "best"
+        cells = [f"{row.nested:.4g}", interval(row), behind, f"{row.in_sample:.4g}", str(row.members)]
         style = "bold" if row.method == chosen else None
         table.add_row(Text(row.method), *cells, f"{row.seconds:.1f}", style=style)
     return table
@@ -74,7 +75,7 @@ def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: st
 
 def interval(row: MethodScore) -> str:
     """Return the bounds of a nested score's 95 % interval."""
-    return f"{row.low:.5g} to {row.high:.5g}"
+    return f"{row.low:.3g}…{row.high:.3g}"
 
 
 def decided(decision: Decision | None) -> str:

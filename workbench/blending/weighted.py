@@ -100,7 +100,7 @@ class Ranked(Value):
 def into(prediction: Array, space: Space) -> Array:
     """Return predictions ``(rows, outputs)`` in the space where they are averaged."""
     if space == "log1p":
-        return np.log1p(np.maximum(prediction, -1.0 + TINY))
+        return np.log1p(np.maximum(prediction, 0.0))  # rmsle takes what is negative for 0
     if space == "log":
         return np.log(np.maximum(prediction, TINY))
     if space == "logit":

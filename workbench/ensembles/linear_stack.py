@@ -39,7 +39,7 @@ def linear_stack(members: Members, penalties: Sequence[float] = PENALTIES) -> Li
     mass = members.mass * len(members.row)
     y = members.y.astype(np.float64) if not members.classification else members.y.astype(np.int64)
     if space == "log1p":
-        y = np.log1p(np.maximum(y, -1.0 + 1e-12))
+        y = np.log1p(np.maximum(y, 0.0))
     problem = _Problem(inputs, y, mass, space)
     best = penalties[0] if len(penalties) == 1 else _best_penalty(problem, members, penalties)
     return _stack(*_solve(problem, best), space)
@@ -48,7 +48,7 @@ def linear_stack(members: Members, penalties: Sequence[float] = PENALTIES) -> Li
 def _space(members: Members) -> Space:
     if members.classification:
         return "logit"
-    return "log1p" if members.metric.name == "rmsle" and (members.predictions > -1.0).all() else "linear"
+    return "log1p" if members.metric.name == "rmsle" else "linear"
 
 
 def _best_penalty(problem: _Problem, members: Members, penalties: Sequence[float]) -> float:
