@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 
 from benchmarks import harness
@@ -32,8 +31,6 @@ from benchmarks.machine import this_machine, versions
 from benchmarks.measurement import Result, Target
 
 LIMIT, QUICK_LIMIT = 30.0, 5.0
-MEMORY = 0.6
-"""A contender may have so much of the machine's memory."""
 REPEATS = 5
 
 
@@ -61,8 +58,7 @@ def _cache() -> Path:
 def _methods(given: argparse.Namespace) -> tuple[str, Result]:
     limit = given.limit or (QUICK_LIMIT if given.quick else LIMIT)
     told, console = Console(stderr=True), harness.screen()
-    most_mb = MEMORY * psutil.virtual_memory().total / 2**20
-    contest = Contest(contenders(), most_mb)
+    contest = Contest(contenders())
     result = methods.Methods(**_about(given, goals.TARGETS), limit_s=limit, blended=())
     for case in cases(given.cache, limit, quick=given.quick):
         found = tuple(contest.run(case))

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 
 from benchmarks.blends.forked import forked, import_all
 from benchmarks.blends.rivals import RIVALS, TITLES, OutOfTime, Watched, installed
@@ -106,17 +107,19 @@ IMPORTED = (
 """What contenders import when they begin: neither its seconds nor its memory is theirs."""
 
 
+MEMORY = 0.8
+"""A contender that takes more of the memory that is free is ended, before the system ends something."""
+
+
 @dataclass
 class Contest:
     """Who is compared, and who was too slow already.
 
     Attributes:
         names: The contenders.
-        most_mb: Who needs more memory is ended.
     """
 
     names: Sequence[str]
-    most_mb: float = math.inf
     _slow: set[tuple[str, str, int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -144,7 +147,8 @@ class Contest:
         function = partial(_rival, case, name) if name in RIVALS else partial(own, case.members, name)
         # A rival ends itself when time is up; it may be at a long call, or between two.
         margin = 1.2 if name in RIVALS else 1.0
-        found = forked(function, margin * case.limit + 1.0, self.most_mb)
+        most_mb = MEMORY * psutil.virtual_memory().available / 2**20
+        found = forked(function, margin * case.limit + 1.0, most_mb)
         return case.told(name, found.result or Found(failure=found.failure), found.extra_mb)
 
 

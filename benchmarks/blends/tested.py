@@ -52,6 +52,8 @@ class TestScore(Frozen):
     gain_low: float
     gain_high: float
     """Bounds of its 95 % interval: of differences on the same resampled rows."""
+    gain_se: float
+    """Its standard error, of the same differences."""
     in_sample_bias: float
     nested_bias: float
     """Test loss less the loss that was foretold, in the same unit: above 0 where the score was too good."""
@@ -181,7 +183,8 @@ def _scored(some: Searched, entries: Sequence[_Entry]) -> tuple[float, list[Test
     for i, entry in enumerate(entries):
         test = rows.score(entry.prediction)
         low, high = interval(samples[:, i])
-        gain_low, gain_high = interval(sign * (samples[:, 0] - samples[:, i]) / unit)
+        gains = sign * (samples[:, 0] - samples[:, i]) / unit
+        gain_low, gain_high = interval(gains)
         found.append(
             TestScore(
                 method=entry.method,
@@ -193,6 +196,7 @@ def _scored(some: Searched, entries: Sequence[_Entry]) -> tuple[float, list[Test
                 gain=sign * (single - test) / unit,
                 gain_low=gain_low,
                 gain_high=gain_high,
+                gain_se=float(np.nanstd(gains, ddof=1)),
                 in_sample_bias=sign * (test - entry.in_sample) / unit,
                 nested_bias=sign * (test - entry.nested) / unit,
             )

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.blends.searched import Searched
 from benchmarks.blends.searches import NAMES
-from benchmarks.blends.tested import CHOSEN, PER_FAMILY, SINGLE, Mean, Tested, TestScore, draws, tested
+from benchmarks.blends.tested import CHOSEN, DECIDED, PER_FAMILY, SINGLE, Mean, Tested, TestScore, draws, tested
 from benchmarks.measurement import Measurement, Result, Target
 
 UNIT = "SD"
@@ -23,7 +23,7 @@ TARGETS = (
     Target(measurement="bias_less", limit=0.0, bound="above"),
 )
 
-HEADINGS = ("data set", "rows", "members", "best single", "blend", "gain", "in-sample", "nested", "bias")
+HEADINGS = ("data set", "rows", "blend", "best single", "test score", "gain", "in-sample", "nested", "bias")
 
 
 class Worth(Result):
@@ -54,32 +54,42 @@ def goals(found: Sequence[Tested]) -> Iterator[Measurement]:
     yield Measurement(name="data_sets", title="data sets", repeats=(len(first),), unit="", note=names)
     if len(first) < 2:
         return
+    yield from _gains(first, found)
+    yield from _biases(first)
+
+
+def _gains(first: Sequence[Tested], found: Sequence[Tested]) -> Iterator[Measurement]:
     gain = _mean(first, lambda one: _of(one).gain)
     yield _told("gain", "gain of the chosen blend over the best single model", gain)
     yield Measurement(name="gain_low", title="lower bound of its 95 % interval", repeats=(gain.low,), unit=UNIT)
-    yield _told("gain_all", "the same gain, over all draws of members", _mean(found, lambda one: _of(one).gain))
+    decided = _mean(first, lambda one: _of(one).gain - _of(one, DECIDED).gain)
+    yield _told("gain_over_decided", "gain over that model with a decision of its own", decided)
+    paired = _mean([one for one in first if _of(one).gain_se > 0.0], lambda one: _of(one).gain / _of(one).gain_se)
+    yield _told("gain_paired", "gain, each in standard errors of its own (paired)", paired, "SE")
+    yield _told("gain_all", "gain, over all draws of members", _mean(found, lambda one: _of(one).gain))
+
+
+def _biases(first: Sequence[Tested]) -> Iterator[Measurement]:
     nested = _mean(first, lambda one: _of(one).nested_bias)
     in_sample = _mean(first, lambda one: _of(one).in_sample_bias)
     yield _told("nested_bias", "bias of the nested score (above 0: too good)", nested)
     yield _told("in_sample_bias", "bias of the in-sample score", in_sample)
-    yield Measurement(
-        name="bias_less",
-        title="by so much is the mean bias of nested scores the smaller one",
-        repeats=(abs(in_sample.value) - abs(nested.value),),
-        unit=UNIT,
-    )
-    yield _told("nested_error", "mean absolute bias, nested", _mean(first, lambda one: abs(_of(one).nested_bias)))
-    yield _told("in_sample_error", "in-sample", _mean(first, lambda one: abs(_of(one).in_sample_bias)))
-    yield _told("single_bias", "bias of the best single model's own score", _mean(first, _single_bias))
+    less = abs(in_sample.value) - abs(nested.value)
+    title = "by so much is the mean bias of nested scores the smaller one"
+    yield Measurement(name="bias_less", title=title, repeats=(less,), unit=UNIT)
+    errors = {
+        "nested": _mean(first, lambda one: abs(_of(one).nested_bias)),
+        "in_sample": _mean(first, lambda one: abs(_of(one).in_sample_bias)),
+    }
+    for kind, error in errors.items():
+        yield _told(f"{kind}_error", f"mean absolute bias of the {kind.replace('_', '-')} score", error)
+    single = _mean(first, lambda one: _of(one, SINGLE).nested_bias)
+    yield _told("single_bias", "bias of the best single model's own score", single)
 
 
-def _single_bias(one: Tested) -> float:
-    return _of(one, SINGLE).nested_bias
-
-
-def _told(name: str, title: str, mean: Mean) -> Measurement:
+def _told(name: str, title: str, mean: Mean, unit: str = UNIT) -> Measurement:
     note = f"95 % interval {mean.low:+.3f} … {mean.high:+.3f}"
-    return Measurement(name=name, title=title, repeats=(mean.value,), unit=UNIT, note=note)
+    return Measurement(name=name, title=title, repeats=(mean.value,), unit=unit, note=note)
 
 
 def _of(one: Tested, method: str = CHOSEN) -> TestScore:
@@ -106,15 +116,15 @@ def _of_sets(found: Sequence[Tested]) -> Table:
         f"{UNIT}, standard deviations of the best single model's test loss; bias: in-sample, nested",
     )
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "data set" else "right")
+        table.add_column(heading, justify="left" if heading in ("data set", "blend") else "right", no_wrap=True)
     for one in found:
         single, blend = _of(one, SINGLE), _of(one)
         table.add_row(
             f"{one.name}\n{one.metric} {'↓' if one.direction == 'minimize' else '↑'}",
             f"{one.rows:,}\n{one.test_rows:,}",
-            str(one.members),
+            f"{one.chosen}\nof {one.members}",
             f"{single.test:.5g}\n{single.low:.4g} … {single.high:.4g}",
-            f"{blend.test:.5g} {one.chosen}\n{blend.low:.4g} … {blend.high:.4g}",
+            f"{blend.test:.5g}\n{blend.low:.4g} … {blend.high:.4g}",
             f"{blend.gain:+.2f}\n{blend.gain_low:+.2f} … {blend.gain_high:+.2f}",
             f"{blend.in_sample:.5g}",
             f"{blend.nested:.5g}",
@@ -131,8 +141,8 @@ def _of_methods(found: Sequence[Tested]) -> Table:
         caption=f"in {UNIT}; gains over the best single model, 95 % intervals over data sets; 'all draws': families "
         "and numbers of each drawn by seed as well, averaged for each data set first",
     )
-    for heading in ("method", "sets", "gain", "gain, all draws", "bias in-sample", "bias nested", "chosen"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for heading in ("method", "sets", "gain", "gain, all draws", "bias, in-sample", "nested", "chosen"):
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap="gain" in heading)
     for name in names:
         if name != SINGLE:
             table.add_row(name, *_means(name, [one for one in found if one.of(name) is not None]))
