@@ -12,8 +12,6 @@ publish: ``--data`` says where they lie.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -28,11 +26,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.data_sets import DataSet, default_folder
 from benchmarks.machine import Machine, this_machine, versions
 from benchmarks.measurement import Frozen
 from benchmarks.processes import bound, workbench
 from workbench.data.labels import encode
-from workbench.data.readers import read_table
 from workbench.delivery.layout import OutputLayout
 from workbench.delivery.result import SweepResult, read_result
 from workbench.durations import parse_duration
@@ -43,9 +41,6 @@ NAMES = (
     *("titanic", "house_prices", "adult_income", "otto", "wine_quality", "california_housing"),
     *("bike_sharing", "mushrooms", "permeability", "german_credit", "thyroid_sick", "diamonds"),
 )
-METRICS = {"logloss": "log_loss"}
-"""What the data sets' notes call a metric, where it has another name here."""
-
 ALLOWED = (1.5, 60.0)
 """A run may take so many times its budget, and so many seconds more: on top of it come imports and the first trials."""
 
@@ -101,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark as a program; return 1 if a run was late, not valid, or no better than a constant."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", default=NAMES, help="data sets; the twelve of the documentation if none")
-    parser.add_argument("--data", type=Path, default=os.environ.get("WORKBENCH_SHARED_DATA", "../shared/data"))
+    parser.add_argument("--data", type=Path, default=default_folder())
     parser.add_argument("--time", default="2m", help="budget of a run")
     parser.add_argument("--cores", type=int, help="bind each run to so many cores (Linux)")
     parser.add_argument("--keep", type=Path, help="folder for the experiments; a temporary one if absent")
@@ -142,15 +137,11 @@ def _measure(given: argparse.Namespace, folder: Path) -> Iterator[Score]:
 
 
 def _score(given: argparse.Namespace, name: str, folder: Path) -> Score:
-    source, experiment = given.data / name, folder / "experiment"
-    meta = json.loads((source / "meta.json").read_text("utf-8"))
-    train, labelled = _files(source, meta)
+    source, experiment = DataSet.read(given.data, name), folder / "experiment"
     folder.mkdir(parents=True, exist_ok=True)
-    truth = read_table(labelled)
-    test = folder / "test.csv"
-    truth.drop(columns=meta["target"]).to_csv(test, index=False)
-    metric = METRICS.get(meta["metric"], meta["metric"])
-    told = ["init", str(experiment), "--train", str(train.resolve()), "--test", str(test), "--metric", metric]
+    truth, test = source.truth(), folder / "test.csv"
+    source.write_test(truth, test)
+    told = ["init", str(experiment), "--train", str(source.train), "--test", str(test), "--metric", source.metric]
     _run(told, None)
     began = time.monotonic()
     _run(["run", str(experiment), "--time", given.time], given.cores)
@@ -160,11 +151,11 @@ def _score(given: argparse.Namespace, name: str, folder: Path) -> Score:
     factor, more = ALLOWED
     return Score(
         name=name,
-        metric=metric,
+        metric=source.metric,
         direction=result.direction,
-        rows=meta["rows_train"],
-        columns=meta["columns"],
-        test=_test_score(result, truth, load_metric(MetricRef(name=metric))),
+        rows=source.meta["rows_train"],
+        columns=source.meta["columns"],
+        test=_test_score(result, truth, load_metric(MetricRef(name=source.metric))),
         nested=float("nan") if result.scores.nested is None else result.scores.nested,
         constant=float(baselines["constant_prediction"]),
         simple=float(baselines["simple_model"]),
@@ -175,11 +166,6 @@ def _score(given: argparse.Namespace, name: str, folder: Path) -> Score:
         blend=", ".join(f"{m.family} {m.weight:.2f}" for m in result.members if m.weight >= 0.005),
         in_time=seconds <= factor * parse_duration(given.time) + more,
     )
-
-
-def _files(source: Path, meta: dict[str, Any]) -> tuple[Path, Path]:
-    files = meta["files"]
-    return source / files.get("split_train", files["train"]), source / files.get("split_test", files.get("test"))
 
 
 def _run(arguments: Sequence[str], cores: int | None) -> None:
