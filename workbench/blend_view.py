@@ -12,6 +12,7 @@ from rich.text import Text
 
 from workbench.blending.decision import ClassFactors, Clip, CutPoints, Decision, Threshold
 from workbench.blending.result import BlendResult, MethodScore
+from workbench.ensembles.choice import ROUNDING
 from workbench.ensembles.finalists import Finalist
 from workbench.types import Direction
 
@@ -54,9 +55,9 @@ def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: st
     """Return the comparison of methods as a table."""
     table = Table(
         caption=Text(
-            f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected for "
-            "the choice of trials and methods. behind: how much worse than the best ± standard error of that difference. "
-            "n: members with weight"
+            f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected "
+            "for the choice of trials and methods. behind: how much worse than the best ± standard error of that "
+            "difference. n: members with weight"
         ),
         box=box.SIMPLE_HEAD,
         caption_justify="left",
@@ -66,7 +67,7 @@ def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: st
     for row in rows:
         if row.failure:
             continue
-        behind = f"{row.behind_best:.1g} ± {row.behind_best_se:.1g}" if row.behind_best else "best"
+        behind = f"{row.behind_best:.1g} ± {row.behind_best_se:.1g}" if row.behind_best > ROUNDING else "best"
         cells = [f"{row.nested:.4g}", interval(row), behind, f"{row.in_sample:.4g}", str(row.members)]
         style = "bold" if row.method == chosen else None
         table.add_row(Text(row.method), *cells, f"{row.seconds:.1f}", style=style)

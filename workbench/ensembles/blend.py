@@ -105,6 +105,8 @@ def blend(members: Members, settings: BlendSettings | None = None) -> BlendResul
     settings = settings or BlendSettings()
     members = members.canonical()
     pipelines = settings.pipelines
+    if settings.method == AUTO and len(members) == 1:  # one alone has no weights to find
+        pipelines = {"mean": pipelines["mean"]}
     trained, table = compare(pipelines, members)
     if not trained:
         raise NotApplicable("; ".join(row.failure for row in table))

@@ -17,6 +17,9 @@ from workbench.ensembles.nested import Nested, nest
 from workbench.ensembles.pipeline import Fitted, Pipeline
 from workbench.metrics import Array
 
+ROUNDING = 1e-9
+"""Scores that differ by less, as a part of the largest, are equal."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -87,9 +90,10 @@ def choose(trained: list[Trained], table: tuple[MethodScore, ...]) -> Trained:
     together, so that the standard error of either alone would call nearly all of them equal.
     """
     scored = {row.method: row for row in table if not row.failure}
+    rounding = ROUNDING * max((abs(row.nested) for row in scored.values() if np.isfinite(row.nested)), default=1.0)
     for one in sorted(trained, key=lambda one: (one.simplicity, one.name)):
         row = scored[one.name]
-        if row.behind_best <= row.behind_best_se:
+        if row.behind_best <= max(row.behind_best_se, rounding):
             return one
     return trained[0]  # the metric scores nothing: nothing speaks against the simplest
 

@@ -90,7 +90,7 @@ class NelderMead:
             found[1, which] = _end(exact.subset(which), first[which], EXACT * len(which), STEP / 8)
             first = min([first, found[1]], key=exact)
         climbed = HillClimbing(seed=self.seed).weights(exact, start=first)
-        return min([first, _without_tiny(exact, first), _without_tiny(exact, climbed)], key=exact)
+        return min([_without_tiny(exact, first), _without_tiny(exact, climbed)], key=exact)
 
     def _descend(self, loss: Objective, starts: list[Array]) -> Array:
         """Return the end of the descent from the best of the starts' ends."""
