@@ -25,7 +25,8 @@ from rich.console import Console
 from benchmarks import harness
 from benchmarks.blends import goals, methods, searches, worth
 from benchmarks.blends.cases import cases
-from benchmarks.blends.contest import Contest, contenders, title
+from benchmarks.blends.contest import IMPORTED, Contest, contenders, title
+from benchmarks.blends.forked import import_all
 from benchmarks.data_sets import default_folder
 from benchmarks.machine import this_machine, versions
 from benchmarks.measurement import Result, Target
@@ -58,6 +59,7 @@ def _cache() -> Path:
 def _methods(given: argparse.Namespace) -> tuple[str, Result]:
     limit = given.limit or (QUICK_LIMIT if given.quick else LIMIT)
     told, console = Console(stderr=True), harness.screen()
+    import_all(IMPORTED)
     contest = Contest(contenders())
     result = methods.Methods(**_about(given, goals.TARGETS), limit_s=limit, blended=())
     for case in cases(given.cache, limit, quick=given.quick):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from benchmarks.blends.forked import forked, import_all
+from benchmarks.blends.forked import forked
 from benchmarks.blends.rivals import RIVALS, TITLES, OutOfTime, Watched, installed
 from benchmarks.measurement import Frozen
 from workbench import registry
@@ -122,17 +122,17 @@ class Contest:
     names: Sequence[str]
     _slow: set[tuple[str, str, int, int]] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        """Import what the contenders need."""
-        import_all(IMPORTED)
-
     def run(self, case: Case) -> Iterator[Blended]:
         """Yield what each contender came to, one after the other, each in a process of its own."""
         for name in self.names:
             found = self._skipped(case, name) or self._measured(case, name)
             if found.failure.startswith(">"):
-                self._slow.add((case.metric, name, found.members, found.rows))
+                self.too_slow(found)
             yield found
+
+    def too_slow(self, found: Blended) -> None:
+        """Remember that a contender was out of time, or of memory."""
+        self._slow.add((found.metric, found.contender, found.members, found.rows))
 
     def _skipped(self, case: Case, name: str) -> Blended | None:
         if name in RIVALS and not installed(name):

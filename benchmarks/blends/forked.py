@@ -11,6 +11,7 @@ import multiprocessing
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -54,7 +55,10 @@ def forked(function: Callable[[], Result], limit: float, most_mb: float = float(
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(function, there), daemon=True)
-    process.start()
+    with warnings.catch_warnings():
+        # Python and JAX warn of forks where there are threads. Here nothing has begun any but BLAS, which knows forks.
+        warnings.simplefilter("ignore")
+        process.start()
     there.close()
     try:
         return _watched(process.pid or 0, here, limit, most_mb)

@@ -46,7 +46,7 @@ def goals(blended: Sequence[Blended], *, quick: bool) -> Iterator[Measurement]:
     if not quick:
         yield _largest(blended)
         for method in SEARCHING:
-            yield from _steps(blended, method)
+            yield from goals_of_steps(blended, method)
 
 
 def _gap(blended: Iterable[Blended]) -> Measurement:
@@ -103,7 +103,7 @@ def _to_loss(members: Members, loss: float) -> tuple[float, bool, float, int]:
     return reached or watched.seconds, reached is not None, watched.best, watched.calls
 
 
-def _steps(blended: Sequence[Blended], method: str) -> Iterator[Measurement]:
+def goals_of_steps(blended: Sequence[Blended], method: str) -> Iterator[Measurement]:
     """Count the cases in which a method is as good as the best of the others, and takes no longer than one of them."""
     good = fast = known = 0
     for metric in STEPS:

@@ -34,7 +34,7 @@ NAMES = (
 
 FAMILIES = ("linear", "lightgbm", "extra_trees", "random_forest", "xgboost", "mlp")
 TRIALS = 6
-TIME = "150s"
+TIME = "5m"
 SETTINGS = (
     f"families=[{', '.join(FAMILIES)}]",
     f"search.trials={TRIALS}",
