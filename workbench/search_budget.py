@@ -23,7 +23,7 @@ class Budget:
     """How much each study may have in all, and until when."""
 
     totals: dict[str, int]
-    """Trials, by family."""
+    """Trials, by family; of those that share the last part of theirs, with an equal part of it."""
     deadline: float | None = None
     """Moment of ``time.monotonic()`` at which the search ends."""
     forgiving: bool = False
@@ -32,6 +32,13 @@ class Budget:
     """Of workers, by family; families that are absent have no limit."""
     configured: bool = False
     """Whether the totals are the configuration's, and not an argument's."""
+    own: dict[str, int] = field(default_factory=dict)
+    """Trials before that last part, of the families that share it (`search.listen`)."""
+
+    @property
+    def shared(self) -> int:
+        """Trials that the families with a part of their ``own`` may have in all."""
+        return sum(self.totals[family] for family in self.own)
 
 
 def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline: float | None) -> Budget:
@@ -45,12 +52,12 @@ def resolve_budget(workspace: Workspace, trials: int | None, more: int, deadline
     if more < 0 or (trials is not None and trials < 1):
         raise ConfigError(f"a budget is a number of trials above 0, got trials={trials}, more={more}")
     budget = Budget({}, deadline, more > 0, _seconds(workspace), configured=not more and trials is None)
-    if budget.configured:
-        spaces = {study.family: study.space for study in workspace.studies}
-        return planned(workspace, budget, spaces)
-    ledger = workspace.ledger
-    totals = {study.family: trials or ledger.searched(study.id) + more for study in workspace.studies}
-    return replace(budget, totals=totals)
+    spaces = {study.family: study.space for study in workspace.studies}
+    if not budget.configured:
+        begun = {study.family: workspace.ledger.searched(study.id) if more else 0 for study in workspace.studies}
+        totals = {family: trials or number + more for family, number in begun.items()}
+        budget = replace(budget, totals=totals, own=_own(workspace, totals, begun))
+    return planned(workspace, budget, spaces)
 
 
 def planned(workspace: Workspace, budget: Budget, spaces: dict[str, Space | None]) -> Budget:
@@ -59,11 +66,25 @@ def planned(workspace: Workspace, budget: Budget, spaces: dict[str, Space | None
     Raises:
         ConfigError: some family is left without any trial.
     """
-    if not budget.configured:
-        return budget
     config = workspace.experiment.config
     fixed = {family for family, space in spaces.items() if space is not None and not space.searched}
-    return replace(budget, totals=_totals(config.family_configs, config.search, fixed))
+    totals, own = budget.totals, budget.own
+    if budget.configured:
+        totals = _totals(config.family_configs, config.search, fixed)
+        own = _own(workspace, totals, {})
+    return replace(budget, totals=totals, own={family: part for family, part in own.items() if family not in fixed})
+
+
+def _own(workspace: Workspace, totals: dict[str, int], begun: dict[str, int]) -> dict[str, int]:
+    """Return the trials before the last part that families share; ``begun`` are those that were before the budget.
+
+    Families with trials of their own share nothing.
+    """
+    config = workspace.experiment.config
+    listen, sharing = config.search.listen, [e.label for e in config.family_configs if e.trials is None]
+    if not listen:
+        return {}
+    return {name: max(1, totals[name] - round(listen * (totals[name] - begun.get(name, 0)))) for name in sharing}
 
 
 def _totals(families: Sequence[FamilyConfig], search: SearchConfig, fixed: set[str]) -> dict[str, int]:
@@ -128,8 +149,15 @@ def _has_work(workspace: Workspace, study: Study, budget: Budget) -> bool:
     trials = _searched(workspace, study)
     if _used_up(workspace, study, budget) or (not budget.forgiving and _failing(trials)):
         return False
-    total = _most(workspace, study, budget.totals[study.family])
-    return len(trials) < total or any(trial.state == "queued" for trial in trials) or _promotes(workspace, study)
+    shares = study.family in budget.own
+    total = _most(workspace, study, budget.shared if shares else budget.totals[study.family])
+    begins = len(trials) < total and not (shares and _shared_begun(workspace, budget) >= budget.shared)
+    return begins or any(trial.state == "queued" for trial in trials) or _promotes(workspace, study)
+
+
+def _shared_begun(workspace: Workspace, budget: Budget) -> int:
+    """Return how many trials there are of the families that share."""
+    return workspace.ledger.searched(*(study.id for study in workspace.studies if study.family in budget.own))
 
 
 def _used_up(workspace: Workspace, study: Study, budget: Budget) -> bool:

@@ -10,11 +10,13 @@ from workbench import registry
 from workbench.config.models import FamilyConfig, PrunerConfig, RangeConfig, SearchConfig
 from workbench.errors import ConfigError
 from workbench.execution.contract import RUNNER, Executor
+from workbench.listening import Listener
 from workbench.metrics import monitored
 from workbench.search.describe import describe, describe_all
 from workbench.search.driver import Driver
 from workbench.search.engine import Engine, EngineOptions
 from workbench.search.lane import Lane
+from workbench.search.pool import Pool
 from workbench.search.progress import Observer
 from workbench.search.pruning import NoPruner, Pruner, PrunerOptions, make_pruner
 from workbench.search.screening import Screening
@@ -22,7 +24,7 @@ from workbench.search.spaces import with_ranges
 from workbench.search.warm_start import Change, find_change, first_values
 from workbench.search_budget import Budget, planned
 from workbench.seeds import derive_seed
-from workbench.store.ledger import Study
+from workbench.store.ledger import Shared, Study
 from workbench.types import Description, Direction, FamilyRef, Job, Screen, Space, Values
 from workbench.wording import counted
 from workbench.workspace import Workspace
@@ -47,6 +49,7 @@ class Search:
     lanes: list[Lane]
     observer: Observer
     deadline: float | None
+    pool: Pool | None = None
 
     def run(self, sweep: int) -> None:
         """Run trials until the budget is used up, and close the executor."""
@@ -62,8 +65,11 @@ class Search:
             *(ledger, self.executor, sweep, self.lanes, observer, self.deadline),
             store=experiment.store,
             halve_on_oom=halve,
+            pool=self.pool,
         ).run()
         self.executor.close()
+        if self.pool is not None and self.pool.summary:
+            observer.notice(self.pool.summary)
         for lane in self.lanes:
             if lane.dry:
                 known = counted(lane.done, "trial")
@@ -95,14 +101,15 @@ def open_search(workspace: Workspace, budget: Budget, observer: Observer, runner
         for change in changes.values():
             without = ", without what those have found: they have seen rows of the holdout"
             observer.notice(f"{change} with the best of those" if change.informs else f"{change}{without}")
+        pool = _pool(workspace, budget, observer)
         lanes = [
-            _lane(workspace, *known, spaces[known[0].name], budget)
+            _lane(workspace, *known, spaces[known[0].name], budget, pool)
             for known in zip(workspace.families, workspace.studies, means, strict=True)
         ]
         for lane in lanes:
             lane.enqueued = _first(workspace, lane, changes.get(lane.name), observer)
             lane.restore(workspace.ledger.trials(lane.study.id), workspace.ledger.reports, forgive=budget.forgiving)
-        yield Search(workspace, executor, lanes, observer, budget.deadline)
+        yield Search(workspace, executor, lanes, observer, budget.deadline, pool)
     finally:
         executor.close()
 
@@ -188,7 +195,25 @@ def _means(workspace: Workspace, family: FamilyRef) -> _Means:
     return _Means(_engine(workspace, family), *pruners, _screening(workspace))
 
 
-def _lane(workspace: Workspace, family: FamilyRef, study: Study, means: _Means, space: Space, budget: Budget) -> Lane:
+def _pool(workspace: Workspace, budget: Budget, observer: Observer) -> Pool | None:
+    """Return the last part of the budget, where families share it."""
+    if not budget.own:
+        return None
+    studies = tuple(study.id for study in workspace.studies if study.family in budget.own)
+    listener = Listener(workspace, observer.notice)
+    share, seed = workspace.experiment.config.search.listen, workspace.ground.seed
+    return Pool(workspace.ledger, Shared(studies, budget.shared), seed, listener, share, observer.notice)
+
+
+def _lane(
+    workspace: Workspace,
+    family: FamilyRef,
+    study: Study,
+    means: _Means,
+    space: Space,
+    budget: Budget,
+    pool: Pool | None,
+) -> Lane:
     config, seconds = workspace.experiment.config, budget.seconds.get(family.name)
     known = {"checkpoint_s": config.training.checkpoint, "may_be_pruned": not isinstance(means.pruner, NoPruner)}
     template = workspace.job(family).model_copy(update=known)
@@ -200,7 +225,8 @@ def _lane(workspace: Workspace, family: FamilyRef, study: Study, means: _Means, 
         engine=means.engine,
         ground=workspace.ground,
         template=template,
-        total=budget.totals[family.name],
+        total=budget.own.get(family.name, budget.totals[family.name]),
+        shared=pool.shared if pool is not None and family.name in budget.own else None,
         direction=workspace.metric.direction,
         objectives=config.search.objectives,
         pruner=means.pruner,

@@ -285,6 +285,20 @@ class SearchConfig(Config):
         "least 10 minutes, once 3 are complete.",
     )
     startup: Positive = Field(8, description="Random trials before the sampler models the scores.")
+    listen: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _NoBoolean] = Field(
+        0.0,
+        description="Share of the trials (and of the time) that goes last, to families by what they add to the blend; "
+        "those with trials of their own have no part in it.",
+    )
+
+    @model_validator(mode="after")
+    def _listens_to_whole_trials(self) -> SearchConfig:
+        if self.listen and self.screen is not None:
+            raise ValueError(
+                "listen and screen are both given: what a family adds to the blend is known of whole trials alone, and "
+                "with screen there are none before the end; leave one of them out"
+            )
+        return self
 
     @field_validator("objectives")
     @classmethod

@@ -14,6 +14,7 @@ from workbench.search.engine import Suggestion
 from workbench.search.history import Ended
 from workbench.search.lane import FAILURES_ALLOWED, Lane
 from workbench.search.patience import Patience
+from workbench.search.pool import Pool
 from workbench.search.progress import Observer, Progress, TrialNews
 from workbench.search.running import Ending, Running, again, judged
 from workbench.search.schedule import Schedule
@@ -58,6 +59,8 @@ class Driver:
     deadline: float | None = None
     store: Path | None = None
     halve_on_oom: bool = False
+    pool: Pool | None = None
+    """Gives out the trials that families share."""
     _running: dict[str, Running] = field(default_factory=dict)
     _reports: list[tuple[int, Reported]] = field(default_factory=list)
     _flushed: float = 0.0
@@ -67,7 +70,7 @@ class Driver:
 
     def __post_init__(self) -> None:
         """Nothing runs, and nothing is paused."""
-        self._schedule = Schedule(self.lanes, self._running, self.deadline)
+        self._schedule = Schedule(self.lanes, self._running, self.deadline, self.pool)
         self._patience = Patience(self.store, self.observer.notice)
 
     def run(self) -> None:
@@ -109,7 +112,8 @@ class Driver:
         """Begin the family's next trial; say whether there was one."""
         claim = self._patience.write(lambda: lane.claim(self.ledger, self.sweep, hurried=self._schedule.hurried(lane)))
         if claim is None:
-            self._nothing_left(lane)
+            if not lane.begin_drawing():
+                self._nothing_left(lane)
             return False
         if claim.turn > lane.claimed and claim.origin == "search":
             lane.learn_of_others(self.ledger)
@@ -138,6 +142,8 @@ class Driver:
         claim, lane, asked = running.claim, running.lane, running.suggestion
         started, known = self._started(running), running.known
         lane.begin(claim, asked)
+        if self.pool is not None and lane.drawing and claim.parent is None:
+            self.pool.drawn[lane.name] += 1
         try:
             self._patience.write(lambda: self.ledger.begin(claim, asked.values, started, asked.epochs, asked.state))
             if known is not None and claim.origin == "search":

@@ -16,7 +16,7 @@ from workbench.search.progress import LaneProgress
 from workbench.search.pruning import NoPruner, Pruner
 from workbench.search.screening import Screening, promotable
 from workbench.store.event_log import Report
-from workbench.store.ledger import ENDED, Claim, Ledger, Study, Trial
+from workbench.store.ledger import ENDED, Claim, Ledger, Shared, Study, Trial
 from workbench.types import Direction, Job, Space, Stage, TrialResult, TrialState, Values, as_loss, better
 
 FAILURES_ALLOWED = 3
@@ -60,6 +60,10 @@ class Lane:
     """Of workers, for the study in all."""
     trial_seconds: float | None = None
     """A trial that takes longer has hung; ``None`` judges by those before."""
+    shared: Shared | None = None
+    """What several families may have together; ``total`` is this one's own part then, and grows with what it draws."""
+    drawing: bool = False
+    """Its own part is used up, or time is: from now on it draws from what is shared."""
     claimed: int = 0
     exhausted: bool = False
     dry: bool = False
@@ -91,7 +95,7 @@ class Lane:
     def __post_init__(self) -> None:
         """A family without anything to search has one trial, which is not screened."""
         if not self.space.searched:
-            self.total, self.screening = 1, None
+            self.total, self.screening, self.shared = 1, None, None
 
     @property
     def name(self) -> str:
@@ -155,6 +159,8 @@ class Lane:
                 self.history.begin(trial.values)
             told = trial.id in judged or trial.state == "pruned"
             self._restore(trial, turns.get(trial.id, ~trial.number), reports if told else lambda _: ())
+        if self.shared is not None:
+            self.total = max(self.total, len(searched))
         self._find_unfinished(trials)
         if forgive:
             self.failed_in_a_row = 0
@@ -218,7 +224,8 @@ class Lane:
         Promoted are the best of all screenings once these are over; ``hurried``, as time is short, the best so far.
         """
         if self.screening is None:
-            return ledger.claim(self.study, sweep, self.total)
+            total = self.shared.total if self.shared is not None and self.drawing else self.total
+            return ledger.claim(self.study, sweep, total, shared=self.shared)
         if hurried and time.monotonic() >= self._look_again:
             queued = ledger.claim(self.study, sweep, 0, "screen")
             if (claim := queued or self._promote(ledger, sweep, self.screening, hurried=True)) is not None:
@@ -226,6 +233,12 @@ class Lane:
             self._look_again = time.monotonic() + LOOK_SECONDS
         claim = ledger.claim(self.study, sweep, self.total, "screen")
         return claim or self._promote(ledger, sweep, self.screening, hurried=False)
+
+    def begin_drawing(self) -> bool:
+        """Go over to what families share; False where it draws already, or shares nothing."""
+        begins = self.shared is not None and not self.drawing
+        self.drawing |= begins
+        return begins
 
     def _promote(self, ledger: Ledger, sweep: int, screening: Screening, *, hurried: bool) -> Claim | None:
         known = ledger.screenings(self.study.id)
@@ -279,6 +292,8 @@ class Lane:
         self._seen.add(claim.trial)
         self.history.begin(suggestion.values)
         self.claimed += claim.stage != "promoted"
+        if self.shared is not None:
+            self.total = max(self.total, self.claimed)
         self.running += 1
 
     def requeue(self, claim: Claim, seconds: float = 0.0) -> None:

@@ -131,6 +131,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Trials that several studies may have together, beside what each of them may have."""
+
+    studies: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True)
 class Screened:
     """A trial of a study that screens: what is to be known for choosing those that are promoted."""
 
@@ -244,9 +252,9 @@ class Ledger:
         )
         return {row.state: row.total for row in self._all(query)}
 
-    def searched(self, study: int) -> int:
-        """Return how many trials of a study a search began: those that its budget counts."""
-        query = select(func.count().label("total")).where(_searched(study))
+    def searched(self, *studies: int) -> int:
+        """Return how many trials of the studies a search began: those that their budget counts."""
+        query = select(func.count().label("total")).where(_searched(*studies))
         return int(self._all(query)[0].total)
 
     def screenings(self, study: int) -> list[Screened]:
@@ -268,13 +276,16 @@ class Ledger:
 
     # --- attempts ----------------------------------------------------------------------------------------------------
 
-    def claim(self, study: Study, sweep: int, total: int, stage: Stage = "whole") -> Claim | None:
+    def claim(
+        self, study: Study, sweep: int, total: int, stage: Stage = "whole", shared: Shared | None = None
+    ) -> Claim | None:
         """Take a queued trial of the search, or a new one while it has fewer than ``total``; else ``None``.
 
-        A new one begins with ``stage``.
+        A new one begins with ``stage``; there is none either when those with which it shares have all that they may.
         """
         with writing(self._engine) as connection:
-            trial = self._queued(connection, _searched(study.id)) or self._new_trial(connection, study.id, total, stage)
+            trial = self._queued(connection, _searched(study.id))
+            trial = trial or self._new_trial(connection, study.id, total, stage, shared)
             return None if trial is None else self._attempt(connection, study, trial, sweep)
 
     def promote(self, study: Study, sweep: int, trial: int) -> Claim | None:
@@ -316,7 +327,9 @@ class Ledger:
             claim = self._attempt(connection, study, trial, sweep)
             ids = {"sweep": sweep, "study": study.id, "trial": trial.id, "attempt": claim.attempt, "number": number}
             event_log.append(connection, started.model_copy(update={**ids, "family": study.family}))
-            self._end(connection, TrialFinished(**ids, family=study.family, state="complete", result=result), "complete")
+            self._end(
+                connection, TrialFinished(**ids, family=study.family, state="complete", result=result), "complete"
+            )
             return number
 
     def _attempt(self, connection: Connection, study: Study, trial: Row[Any], sweep: int) -> Claim:
@@ -435,10 +448,15 @@ class Ledger:
         query = select(trials).where(among, trials.c.state == "queued").order_by(trials.c.number)
         return connection.execute(query.limit(1).with_for_update(skip_locked=True)).one_or_none()
 
-    def _new_trial(self, connection: Connection, study: int, total: int, stage: Stage) -> Row[Any] | None:
-        self._lock(connection, study)
-        if connection.execute(select(func.count()).where(_searched(study))).scalar_one() >= total:
-            return None
+    def _new_trial(
+        self, connection: Connection, study: int, total: int, stage: Stage, shared: Shared | None
+    ) -> Row[Any] | None:
+        limits = [((study,), total)] if shared is None else [((study,), total), (shared.studies, shared.total)]
+        for each in sorted({each for among, _ in limits for each in among}):  # in one order: none waits in a ring
+            self._lock(connection, each)
+        for among, most in limits:
+            if connection.execute(select(func.count()).where(_searched(*among))).scalar_one() >= most:
+                return None
         return self._insert_trial(connection, study, origin="search", stage=stage)
 
     def _insert_trial(self, connection: Connection, study: int, **columns: str) -> Row[Any]:
@@ -540,8 +558,8 @@ class Ledger:
             return connection.execute(query).one_or_none()
 
 
-def _searched(study: int) -> ColumnElement[bool]:
-    return (trials.c.study == study) & (trials.c.origin == "search")
+def _searched(*studies: int) -> ColumnElement[bool]:
+    return trials.c.study.in_(studies) & (trials.c.origin == "search")
 
 
 def _ended(state: AttemptState) -> TrialState:
