@@ -128,18 +128,25 @@ class Workspace:
         """Return the best complete trials of each family, or all; the base family only where there is nothing else.
 
         What others gave counts as families of its own. Trials that came without their models cannot be exported: they
-        are among them where ``unbundled`` says so and they bring predictions of the test table, if there is one.
+        are among them where ``unbundled`` says so and they bring predictions of the test table, if there is one. What
+        others gave for another test table is not among them then: nothing could predict such a blend.
         """
         own = [study for study in self.studies if study.family != BASE_FAMILY]
         chosen = [candidate for study in own for candidate in self._best(study, per_family)]
-        for study in self.guests:
-            chosen += self._best(study, per_family, lambda key: self.bundled(key) or (unbundled and self._tested(key)))
+        usable = self._tested if unbundled and self._some_alone() else self.bundled
+        chosen += [candidate for study in self.guests for candidate in self._best(study, per_family, usable)]
         return chosen or [c for study in self.studies for c in self._best(study, per_family)]
 
     def bundled(self, fit_key: str) -> bool:
         """Say whether the vault has the models of every split of a fit, so that it can predict any rows."""
         folder = self.vault.folder(fit_key)
         return all((folder / f"split{split}" / "bundle.json").is_file() for split in range(self.plan.splits))
+
+    def _some_alone(self) -> bool:
+        """Say whether there are predictions of others that can be submitted, and whose models did not come."""
+        results = [trial.result for study in self.guests for trial in self.ledger.trials(study.id)]
+        keys = [result.fit_key for result in results if result is not None]
+        return any(self._tested(key) and not self.bundled(key) for key in keys)
 
     def _tested(self, fit_key: str) -> bool:
         test_key = self.dataset.test_key

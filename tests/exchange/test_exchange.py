@@ -90,10 +90,10 @@ def test_what_is_there_already_stays_and_what_was_lost_is_restored(bob, packed):
         assert len(workspace.trials()) == 3
 
 
-def test_predictions_alone_are_shown_and_not_blended_until_the_models_come(alice, bob, packed, tmp_path):
+def test_predictions_alone_are_not_exported_until_the_models_come(alice, bob, packed, tmp_path):
     small = alice.pack(tmp_path / "small.wbz", bundles=False).file
     assert {fate.remark for fate in bob.merge(small).fates} == {
-        "predictions alone, shown and not blended: packed without models"
+        "predictions alone, blended and not exported: packed without models"
     }
     with bob.workspace() as workspace:
         assert not workspace.candidates(2)

@@ -134,11 +134,11 @@ class Merging:
         taker = Taker(workspace, self._pack, trial, family, key, bundled=not why)
         if not workspace.vault.has(key):
             taker.write()
-            return ("restored" if known else "new"), _remark(why)
+            return ("restored" if known else "new"), self._remark(why)
         if not why and not workspace.bundled(key):
             taker.add_models()
             return ("models added" if known else "new"), ""
-        return ("already there" if known else "new"), "" if known else _remark(why)
+        return ("already there" if known else "new"), "" if known else self._remark(why)
 
     def _why_alone(self, trial: PackedTrial) -> str:
         """Return why a trial's predictions come without its models; empty where the models come too."""
@@ -149,6 +149,14 @@ class Merging:
         if not same_version(trial.family):
             return f"{trial.family.name} is of another version here"
         return ""
+
+    def _remark(self, why: str) -> str:
+        """Say what becomes of a trial without its models: a submission may hold it, and no exported model."""
+        if not why:
+            return ""
+        if self._workspace.dataset.test_key in ("", self._manifest.test_key):
+            return f"predictions alone, blended and not exported: {why}"
+        return f"predictions alone, of another test table, and so not blended: {why}"
 
     def _here(self, trial: PackedTrial) -> FamilyRef:
         """Return a trial's family under its name here, its code copied to the store."""
@@ -191,8 +199,3 @@ class Merging:
         if number is None:  # a merge beside this one was faster
             return Fate(fate.theirs, label, fate.score, "already there", fate.remark)
         return Fate(fate.theirs, trial_name(label, number), fate.score, "new", fate.remark)
-
-
-def _remark(why: str) -> str:
-    """Say that a trial has no models here: what is delivered is exported, and predicts with them."""
-    return f"predictions alone, shown and not blended: {why}" if why else ""
