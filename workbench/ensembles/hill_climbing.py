@@ -85,7 +85,8 @@ class HillClimbing:
     def _screened(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
         """Return the best move of a fine look, on the sample, at the members that a coarse look finds best."""
         members = self._looked_at(screen, weights)
-        return best_move(exact, screen, weights, *self._allowed(weights, members, FINE))
+        steps = FINE if screen is exact else FINE[::2]  # a sample cannot tell neighbours apart
+        return best_move(exact, screen, weights, *self._allowed(weights, members, steps))
 
     def _exact(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
         """Return the best move, on all rows, of the members with weight and those that look best on the sample."""

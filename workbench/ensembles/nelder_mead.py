@@ -37,6 +37,9 @@ STEP = 1.0
 DESCENDED = 15
 """Members that are descended on, at most."""
 
+FEW = 8
+"""With at most so many members, a sample of the rows is enough to select from them."""
+
 EVALUATIONS = 10
 """Evaluations a member for each start. It only has to show which start leads somewhere better."""
 
@@ -80,7 +83,8 @@ class NelderMead:
         if count == 1:
             return best
         screen = exact.sampled(self.seed)
-        seeds = [Greedy(seed=self.seed).weights(exact), HillClimbing(seed=self.seed).weights(screen), *seeds]
+        chosen = Greedy(seed=self.seed).weights(exact if count > FEW else screen)
+        seeds = [chosen, HillClimbing(seed=self.seed).weights(screen), *seeds]
         which = _descended(screen, seeds)
         starts = [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
         found = np.zeros((2, count))
