@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import box
 from rich.table import Table
 
 from benchmarks.data_sets import DataSet, default_folder
@@ -94,9 +95,9 @@ class Result(Frozen):
     versions: dict[str, str]
     cases: tuple[Case, ...]
     optimism: float
-    """Mean over cases of what stopping on the fold adds to the out-of-fold score, in percent of the loss."""
+    """Mean over data sets of what stopping on the fold adds to the out-of-fold score, in percent of the loss."""
     optimism_se: float
-    """Its standard error over cases."""
+    """Its standard error over data sets: families on the same rows are not independent."""
     gain_of_fold: float
     gain_of_fold_se: float
 
@@ -141,8 +142,8 @@ class _About(Frozen):
 
 def _case(data: DataSet, family: str, fold: Scores, inner: Scores, about: _About) -> Case:
     def loss(scores: Sequence[float]) -> Array:
-        found = np.asarray(scores, dtype=np.float64)
-        return found if about.direction == "minimize" else 1.0 - found
+        found: Array = np.asarray(scores, dtype=np.float64)
+        return found if about.direction == "minimize" else np.subtract(1.0, found)
 
     def optimism(scores: Scores) -> Array:
         return 100.0 * (loss(scores.test) - loss(scores.out_of_fold)) / loss(inner.test).mean()
@@ -205,6 +206,8 @@ def _scored(workspace: Workspace, data: DataSet, trial: Trial) -> Scores:
     if trial.result is None:
         raise ValueError(f"{data.name}: {trial.name} is {trial.state}: {trial.failure}")
     dataset, metric, folder = workspace.dataset, workspace.metric, workspace.vault.folder(trial.result.fit_key)
+    if dataset.test is None:
+        raise ValueError(f"{data.name}: there is no test table")
     y = encode(data.truth()[data.meta["target"]], dataset.schema, origin="test labels")
     predictions = [load_predictor(folder / f"split{i}").predict(dataset.test) for i in range(workspace.plan.splits)]
     return Scores(
@@ -216,46 +219,49 @@ def _scored(workspace: Workspace, data: DataSet, trial: Trial) -> Scores:
 
 
 def summarised(cases: tuple[Case, ...], machine: Machine) -> Result:
-    """Return the cases with their means and standard errors."""
-    differences, gains = ([getattr(case, name) for case in cases] for name in ("difference", "gain_of_fold"))
+    """Return the cases with their means over data sets, and the standard errors."""
+    names = dict.fromkeys(case.data for case in cases)
+    (optimism, optimism_se), (gain, gain_se) = (
+        _mean([float(np.mean([getattr(case, field) for case in cases if case.data == name])) for name in names])
+        for field in ("difference", "gain_of_fold")
+    )
     return Result(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine,
         versions=versions(),
         cases=cases,
-        optimism=float(np.mean(differences)),
-        optimism_se=_error(differences),
-        gain_of_fold=float(np.mean(gains)),
-        gain_of_fold_se=_error(gains),
+        optimism=optimism,
+        optimism_se=optimism_se,
+        gain_of_fold=gain,
+        gain_of_fold_se=gain_se,
     )
 
 
-def _error(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    return float(np.mean(values)), error
 
 
 def table(result: Result) -> Table:
     """Return the cases as a table for people."""
     caption = (
-        f"optimism: out-of-fold loss below test loss, in % of it; stopping on the fold adds "
-        f"{result.optimism:+.2f} ± {result.optimism_se:.2f} %, and its models' test loss is "
-        f"{result.gain_of_fold:.2f} ± {result.gain_of_fold_se:.2f} % lower"
+        "Mean scores of the splits' models; optimism: how far the out-of-fold loss is below the test loss, in % of it. "
+        f"Stopping on the fold adds {result.optimism:+.2f} ± {result.optimism_se:.2f} % (over data sets); the test "
+        f"loss of its models is {result.gain_of_fold:.2f} ± {result.gain_of_fold_se:.2f} % lower."
     )
-    made = Table(title="stopping: fold or inner", caption=caption)
-    headings = ("data set", "family", "metric", "oof fold", "test", "oof inner", "test", "optimism", "inner", "adds")
-    for heading in headings:
-        made.add_column(heading, justify="left" if heading in headings[:3] else "right")
+    made = Table(title="stopping: fold, and inner", caption=caption, box=box.SIMPLE_HEAD)
+    for heading in ("data set", "rows", "family", "metric", "fold oof", "test", "inner oof", "test"):
+        made.add_column(heading, justify="left" if heading in ("data set", "family", "metric") else "right")
+    for heading in ("optimism", "of inner", "difference"):
+        made.add_column(heading, justify="right")
     for case in result.cases:
         scores = (case.fold.out_of_fold, case.fold.test, case.inner.out_of_fold, case.inner.test)
+        sign = "↓" if case.direction == "minimize" else "↑"
         made.add_row(
-            *(
-                f"{case.data} ({case.rows})",
-                case.family,
-                f"{case.metric} {'↓' if case.direction == 'minimize' else '↑'}",
-            ),
+            *(case.data, str(case.rows), case.family, f"{case.metric} {sign}"),
             *(f"{np.mean(score):.4f}" for score in scores),
-            *(f"{case.optimism_fold:+.2f}", f"{case.optimism_inner:+.2f}"),
-            f"{case.difference:+.2f} ± {case.difference_se:.2f}",
+            *(f"{case.optimism_fold:+.1f}", f"{case.optimism_inner:+.1f}"),
+            f"{case.difference:+.1f} ± {case.difference_se:.1f}",
         )
     return made
 

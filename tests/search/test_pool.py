@@ -185,9 +185,8 @@ def test_an_experiment_listens_and_ends_and_what_cannot_be_read_fails_no_search(
         budget = resolve_budget(workspace, None, 0, None)
         with open_search(workspace, budget, telling, "tests.stub_runner:run") as search:
             search.run(workspace.ledger.open_sweep("pool"))
-        assert not has_work(
-            replace(workspace), resolve_budget(replace(workspace), None, 0, None)
-        )  # knows the spaces now
+        known = replace(workspace)  # knows the spaces now
+        assert not has_work(known, resolve_budget(known, None, 0, None))
         counts = {study.family: workspace.ledger.searched(study.id) for study in workspace.studies}
     # The stub searches dummy too, and writes predictions of rows that this plan does not have.
     assert counts["linear"] == 2
