@@ -146,7 +146,8 @@ def _case(data: DataSet, family: str, fold: Scores, inner: Scores, about: _About
         return found if about.direction == "minimize" else np.subtract(1.0, found)
 
     def optimism(scores: Scores) -> Array:
-        return 100.0 * (loss(scores.test) - loss(scores.out_of_fold)) / loss(inner.test).mean()
+        below: Array = 100.0 * (loss(scores.test) - loss(scores.out_of_fold)) / loss(inner.test).mean()
+        return below
 
     both = optimism(fold), optimism(inner)
     test = corrected_t_test(list(both[0] - both[1]), about.ratio)
