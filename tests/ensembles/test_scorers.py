@@ -56,7 +56,7 @@ kinds = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(kinds, st.integers(0, 10_000), st.integers(1, 15), st.booleans(), st.booleans())
 def test_losses_are_those_of_the_metric(
     kind: tuple[Metric, int], seed: int, digits: int, weighted: bool, summing: bool

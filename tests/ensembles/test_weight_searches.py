@@ -46,7 +46,7 @@ def ordinal(count: int, rows: int = 150, classes: int = 4) -> Members:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(case=cases)
 def test_weights_sum_to_one_and_never_lose_to_the_best_member(method: Method, case: dict) -> None:
     members = random_members(**case).canonical()
