@@ -140,11 +140,16 @@ class _Squared(Objective):
         for total, rows in zip(products, self.scorer.slices, strict=True):
             weight = np.ones(rows.stop - rows.start) if self.scorer.weight is None else self.scorer.weight[rows]
             share = np.sqrt(weight / weight.sum())
-            for start in range(rows.start, rows.stop, BLOCK):
-                block = slice(start, min(start + BLOCK, rows.stop))
-                errors = self.reduced[:, 0, block] - self.scorer.y[block]
-                errors *= share[start - rows.start : block.stop - rows.start]
-                total += errors @ errors.T
+
+            def product(block: slice, share: Array = share, first: int = rows.start) -> Array:
+                errors = (self.reduced[:, 0, block] - self.scorer.y[block]) * share[
+                    block.start - first : block.stop - first
+                ]
+                found: Array = errors @ errors.T
+                return found
+
+            for part in over_blocks(product, rows, max(1, BLOCK // count)):
+                total += part
         return products
 
     @cached_property
