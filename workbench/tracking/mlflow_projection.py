@@ -25,6 +25,8 @@ from workbench.store.events import (
     TrialFinished,
     TrialStarted,
 )
+from workbench.tracking import blend_data
+from workbench.tracking.blend_note import describe
 from workbench.tracking.identity import journal_key
 from workbench.tracking.mlflow_runs import Runs
 from workbench.tracking.mlflow_store import experiment_id, open_client
@@ -187,15 +189,15 @@ class MlflowProjection:
         name = f"{_number(event.sweep)}.blend {blend.method}"
         tags = {"wb.kind": "blend", "wb.sweep": _number(event.sweep), "wb.state": "complete", **_origin(sweep)}
         run = self._runs.ensure(experiment, self._key("blend", position), name, at, tags, parent)
-        scores = {name: getattr(blend, name) for name in ("in_sample", "nested", "nested_se", "best_single")}
-        scores |= {} if blend.holdout is None else blend.holdout.model_dump()
-        weights = {f"weight/{member.trial}": member.weight for member in blend.members}
+        scores = blend_data.scores(blend)
+        left_out = {"wb.left_out": "; ".join(blend.left_out)} if blend.left_out else {}
+        weights = {member.trial: round(member.weight, 6) for member in blend.members}
         self._runs.write(
             run,
             at=at,
-            metrics={**scores, "score": blend.nested, "score_se": blend.nested_se, **weights},
-            params={"method": blend.method, "members": len(blend.members)},
-            tags={"wb.members": json.dumps({member.trial: round(member.weight, 6) for member in blend.members})},
+            metrics={**scores, "score": blend.nested, "score_se": blend.nested_se, **blend_data.by_member(blend)},
+            params=blend_data.params(blend, sweep.config),
+            tags={"wb.members": json.dumps(weights), "wb.metric": sweep.metric, **left_out},
         )
         self._runs.close(run, "FINISHED", at)
         self._runs.write(parent, at=at, metrics={f"blend_{name}": value for name, value in scores.items()})
@@ -205,6 +207,10 @@ class MlflowProjection:
                 same = {"wb.trial": member.trial, "wb.fit": member.fit_key, "wb.kind": "trial"}
                 for trial in self._runs.search(experiment, same):
                     self._runs.write(trial, tags={"wb.in_blend": "true"})
+        if MLFLOW_RUN_NOTE not in run.data.tags:  # else a person may have written another one
+            self._runs.write(run, tags={MLFLOW_RUN_NOTE: describe(blend, sweep.metric)})
+        files = blend_data.files(blend, sweep.metric)
+        self._runs.keep_files(run, files, [name for name in blend_data.TABLES if name in files])
 
     def _model_exported(self, position: int, event: ModelExported) -> None:
         experiment, key = self._experiment(event.experiment), self._key("model", position)

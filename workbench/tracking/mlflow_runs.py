@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag, ViewType
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+)
 
 from workbench.tracking.curves import Curve
 from workbench.tracking.naming import clip, metric_name
@@ -103,6 +111,31 @@ class Runs:
         """Add a point to a metric that grows while a run lasts."""
         if not _deleted(run):
             self._client.log_batch(run.info.run_id, metrics=[Metric(name, value, milliseconds(at), step)])
+
+    def keep_files(self, run: Run, files: Mapping[str, Callable[[], bytes]], tables: Sequence[str] = ()) -> None:
+        """Log the artifacts that the run lacks, and say of which of them that they are tables of MLflow's.
+
+        The tag ``wb.files`` names those that are there as a whole: a file whose upload was cut off is written again,
+        and so is one that was lost.
+        """
+        if _deleted(run) or not files:
+            return
+        listed = {entry.path for entry in self._client.list_artifacts(run.info.run_id)}
+        whole = set(run.data.tags.get("wb.files", "").split()) & listed
+        for name, content in files.items():
+            if name not in whole:
+                self._log_file(run.info.run_id, name, content())
+        logged = json.loads(run.data.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]"))
+        ours = [{"path": name, "type": "table"} for name in tables]
+        logged += [table for table in ours if table not in logged]
+        shown = {MLFLOW_LOGGED_ARTIFACTS: json.dumps(logged)} if tables else {}
+        self.write(run, tags={**shown, "wb.files": " ".join(sorted(files))})
+
+    def _log_file(self, run_id: str, name: str, content: bytes) -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder, name)
+            file.write_bytes(content)
+            self._client.log_artifact(run_id, str(file))
 
     def reopen(self, run: Run) -> None:
         """Set a run's status to RUNNING."""
