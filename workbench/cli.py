@@ -165,6 +165,25 @@ def try_(
     show_comparison(console, comparison)
 
 
+@app.command("rescore")
+def rescore_best(
+    folder: Folder,
+    top: Annotated[int, typer.Option(min=1, help="So many configurations, the best over all families.")] = 5,
+    control: Annotated[
+        bool, typer.Option("--control", help="As many random others too: the two plans differ for them as well.")
+    ] = False,
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Score the best configurations on a second fold plan that no search has seen, and print the optimism."""
+    from workbench.evaluation import rescore
+
+    experiment, console = _experiment(folder, store, seed, settings), _console()
+    found = _watched(console, lambda observer: rescore(experiment, top=top, control=control, observer=observer))
+    console.print(found.render())
+
+
 @app.command("show")
 def show_family(
     family: Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or 'factories:my_model'.")],

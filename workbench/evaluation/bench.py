@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from workbench.config.models import RangeConfig
+from workbench.data.folds import FoldPlan
 from workbench.errors import FactoryError, TrialFailed
 from workbench.execution.contract import RUNNER, Executor
 from workbench.search.driver import Driver
@@ -32,6 +33,8 @@ class Configuration:
     family: FamilyRef
     values: Values
     ground: Ground
+    plan: FoldPlan | None = None
+    """Where it is not the experiment's."""
 
     @property
     def fit_key(self) -> str:
@@ -95,7 +98,9 @@ class Bench:
         family = configuration.family
         label = family.name.partition("~")[0]  # mlp~seed1 is mlp
         space = self.space(family.model_copy(update={"name": label})) if self._ranges(label) else None
-        return self.workspace.job(family).model_copy(update={"seed": configuration.ground.seed, "space": space})
+        plan = configuration.plan
+        workspace = self.workspace if plan is None else replace(self.workspace, plan=plan)
+        return workspace.job(family).model_copy(update={"seed": configuration.ground.seed, "space": space})
 
     def known(self, configuration: Configuration) -> Trial | None:
         """Return the first complete trial of a configuration, if the ledger has one.
@@ -117,9 +122,20 @@ class Bench:
             FactoryError: the configuration cannot be trained.
             TrialFailed: it failed for another reason.
         """
-        ledger, family = self.workspace.ledger, configuration.family
-        study = self.study(family, configuration.ground)
-        lane = TriedLane(
+        self.run_all([(configuration, note)], sweep)
+        if (found := self.known(configuration)) is None:
+            raise self._failure(self.study(configuration.family, configuration.ground))
+        return found
+
+    def run_all(self, configurations: Sequence[tuple[Configuration, str]], sweep: int) -> None:
+        """Evaluate configurations, each with a note, side by side as new trials; the ledger knows which failed."""
+        lanes = [self._lane(configuration, note) for configuration, note in configurations]
+        store = self.workspace.experiment.store
+        Driver(self.workspace.ledger, self.executor, sweep, list(lanes), self.observer, store=store).run()
+
+    def _lane(self, configuration: Configuration, note: str) -> TriedLane:
+        study = self.study(configuration.family, configuration.ground)
+        return TriedLane(
             study=study,
             space=study.space or Space(),
             engine=Given(configuration.values),
@@ -130,11 +146,6 @@ class Bench:
             trial_seconds=self.workspace.experiment.config.search.trial_time,
             note=note,
         )
-        store = self.workspace.experiment.store
-        Driver(ledger, self.executor, sweep, [lane], self.observer, store=store).run()
-        if (found := self.known(configuration)) is None:
-            raise self._failure(study)
-        return found
 
     def _failure(self, study: Study) -> FactoryError | TrialFailed:
         failed = [trial for trial in self.workspace.ledger.trials(study.id) if trial.failure and trial.origin == "try"]
