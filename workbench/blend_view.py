@@ -57,20 +57,21 @@ def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: st
         caption=Text(
             f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected "
             "for the choice of trials and methods. behind: how much worse than the best ± standard error of that "
-            "difference. n: members with weight"
+            "difference"
         ),
         box=box.SIMPLE_HEAD,
         caption_justify="left",
+        padding=(0, 1, 0, 0),
     )
-    for heading in ("method", "nested", "95 %", "behind", "in-sample", "n", "s"):
-        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    table.add_column("method", no_wrap=True)
+    for heading in ("nested", "95 %", "behind", "in-sample", "s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         if row.failure:
             continue
         behind = f"{row.behind_best:.1g} ± {row.behind_best_se:.1g}" if row.behind_best > ROUNDING else "best"
-        cells = [f"{row.nested:.4g}", interval(row), behind, f"{row.in_sample:.4g}", str(row.members)]
-        style = "bold" if row.method == chosen else None
-        table.add_row(Text(row.method), *cells, f"{row.seconds:.1f}", style=style)
+        cells = [f"{row.nested:.4g}", interval(row), behind, f"{row.in_sample:.4g}", f"{row.seconds:.1f}"]
+        table.add_row(Text(row.method), *cells, style="bold" if row.method == chosen else None)
     return table
 
 

@@ -97,7 +97,7 @@ def _pipelines(members: Members, settings: BlendSettings) -> dict[str, Pipeline]
     forward = replace(every, selection="forward")
     found = dict(every.pipelines)
     if len(members) > 2:
-        found |= {f"{name} of forward": pipeline for name, pipeline in forward.pipelines.items()}
+        found |= {f"{name}, forward": pipeline for name, pipeline in forward.pipelines.items()}
     template = next(iter(found.values()))
     for place in _leaders(members):
         ref = members.refs[place]
