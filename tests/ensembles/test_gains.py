@@ -10,7 +10,7 @@ import pytest
 from tests.ensembles.test_blending import collect
 from workbench.ensembles import gains
 from workbench.ensembles.blend import BlendSettings, blend
-from workbench.ensembles.choice import Trained, train
+from workbench.ensembles.choice import train
 from workbench.ensembles.members import Members
 from workbench.metrics import R2, RMSE, Metric
 
@@ -63,18 +63,28 @@ def test_of_a_single_member_there_is_no_gain(members: Members) -> None:
     assert gain_of(members.take([0]), "mean") == {0: None}
 
 
-def slowly(members: Members, method: str, took: float) -> tuple[Trained, tuple[float | None, ...]]:
+def slowly(members: Members, method: str, took: float, seconds: float = 60.0) -> tuple[float | None, ...]:
     """Gains of all members after a training that took so many seconds."""
-    settings = BlendSettings(method=method)
-    pipeline = settings.pipelines[method]
+    pipeline = BlendSettings(method=method).pipelines[method]
     trained = replace(train(method, pipeline, members), seconds=took)
-    return trained, gains.member_gains(members, trained, pipeline, range(len(members)))
+    return gains.member_gains(members, trained, pipeline, range(len(members)), seconds=seconds)
 
 
-def test_what_takes_long_is_judged_by_convex_weights_and_what_is_simple_only_while_time_lasts() -> None:
+def test_what_takes_long_is_judged_by_convex_weights_and_what_is_simple_by_itself() -> None:
     members = some(RMSE).canonical()
-    _, convex = slowly(members, "convex", 0.0)
-    trained, greedy = slowly(members, "greedy", 1e3)
-    assert trained.name == "greedy"
-    assert greedy == convex
-    assert slowly(members, "mean", 1e3)[1] == (None,) * 4
+    assert slowly(members, "greedy", took=1e3) == slowly(members, "convex", took=0.0)
+    assert slowly(members, "mean", took=1e3) == slowly(members, "mean", took=0.0)
+
+
+def test_gains_that_no_time_is_left_for_are_not_known() -> None:
+    assert slowly(some(RMSE).canonical(), "mean", took=1.0, seconds=0.0) == (None,) * 4
+
+
+def test_large_tables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = some(RMSE).canonical()
+    whole = slowly(members, "convex", took=0.0)
+    monkeypatch.setattr(gains, "FEWEST_ROWS", 900)
+    monkeypatch.setattr(gains, "PER_NUMBER", 1.0)
+    sampled = slowly(members, "convex", took=1e3)
+    assert sampled != whole
+    np.testing.assert_allclose(np.array(sampled, float), np.array(whole, float), atol=0.03)

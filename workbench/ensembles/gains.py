@@ -15,12 +15,16 @@ from workbench.ensembles.members import Members
 from workbench.ensembles.method import NotApplicable
 from workbench.ensembles.nested import nest
 from workbench.ensembles.pipeline import Pipeline
+from workbench.seeds import derive_seed
 
 SECONDS = 5.0
 """So long may the gains of all members take."""
 
-PER_NUMBER = 1e-7
-"""Seconds that convex weights take for each number of the predictions and each split, at the most."""
+PER_NUMBER = 3e-7
+"""Seconds that convex weights and a score take for each number of the predictions and each split, on one slow core."""
+
+FEWEST_ROWS = 5_000
+"""On fewer rows, differences between blends of nearly the same members are noise."""
 
 
 def member_gains(
@@ -29,9 +33,9 @@ def member_gains(
     """Return how much worse the blend would be without each of the members at ``places``; below 0: better.
 
     The nested score with all members less the one that the same pipeline comes to, fitted anew, without the member.
-    Where that would take too long, both are those of convex weights, which are found quickly. In the metric's units,
-    oriented so that more is better. ``None`` where the score is not defined, where there is no other member, and of
-    the last ``places`` for which no time is left.
+    Where that would take too long, both are those of convex weights (of the pipeline's own method, where that is as
+    simple), on a sample of the rows. In the metric's units, oriented so that more is better. ``None`` where the score
+    is not defined, where there is no other member, and of the last ``places`` for which no time is left.
 
     Args:
         members: Canonical, those that do not count among them: they may step in.
@@ -45,14 +49,28 @@ def member_gains(
         return (None,) * len(places)
     # Whether it decides was decided with all members: what comes and goes with one of them would be noise.
     own = pipeline if chosen.fitted.blend.decision is not None else replace(pipeline, decide=None)
-    if chosen.simplicity <= Convex.simplicity or chosen.seconds * len(places) <= seconds:
+    if chosen.seconds * len(places) <= seconds:
         return _differences(members, own, places, _loss(members, chosen.nested.score), chosen.seconds, deadline)
-    quick = replace(own, method=Convex(), bagging="none")
-    began, guess = time.perf_counter(), PER_NUMBER * members.predictions.size * len(members.slices)
-    if began + 2.0 * guess > deadline:
-        return (None,) * len(places)
-    whole = _nested_loss(members, quick)
-    return _differences(members, quick, places, whole, time.perf_counter() - began, deadline)
+    quick = own if chosen.simplicity <= Convex.simplicity else replace(own, method=Convex(), bagging="none")
+    sample = _sample(members, round(seconds / (len(places) + 1) / (PER_NUMBER * _numbers(members))))
+    began = time.perf_counter()
+    whole = _nested_loss(sample, quick)
+    return _differences(sample, quick, places, whole, time.perf_counter() - began, deadline)
+
+
+def _numbers(members: Members) -> int:
+    """Return how many numbers of a row are looked at, in the fits of all splits."""
+    return len(members) * members.outputs * len(members.slices)
+
+
+def _sample(members: Members, rows: int) -> Members:
+    """Return the members on about so many random rows, with all repeats of each."""
+    share = max(rows, FEWEST_ROWS) / len(members.row)
+    if share >= 1.0:
+        return members
+    known, place = np.unique(members.row, return_inverse=True)
+    generator = np.random.default_rng(derive_seed(0, "gains"))
+    return members.rows_where((generator.random(len(known)) < share)[place])
 
 
 def _differences(
