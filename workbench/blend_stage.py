@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.blending.result import BlendResult
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.config.models import EnsembleConfig
 from workbench.ensembles.blend import BlendSettings, blend
 from workbench.ensembles.members import Candidate, Members, gather, joined
@@ -101,19 +101,38 @@ def blend_trials(workspace: Workspace, *, unbundled: bool = True) -> BlendResult
     return result.model_copy(update={"left_out": gathered.left_out})
 
 
-def predict_test(workspace: Workspace, blended: BlendResult) -> Array:
-    """Return a blend's predictions of all rows to predict, those set aside included, ``(rows, outputs)``.
+def predict_test(workspace: Workspace, blended: BlendResult, *, holdout: bool = False) -> Array:
+    """Return a blend's predictions of the test table's own rows, or of those set aside, ``(rows, outputs)``.
 
     From what the vault holds of its members: the mean of their splits' models.
 
     Raises:
-        StoreError: a member has none of this test table.
+        StoreError: a member has none of these rows.
     """
-    dataset, vault = workspace.dataset, workspace.vault
-    predictions = np.stack([vault.test(member.fit_key, dataset.test_key) for member in blended.members])
-    if dataset.test is None or not blended.blend.reads_features:
+    members = [member_test(workspace, member, holdout=holdout) for member in blended.members]
+    predictions, test = np.stack(members), workspace.dataset.test
+    if test is None or not blended.blend.reads_features:
         return blended.blend.predict(predictions)
-    return blended.blend.predict(predictions, workspace.raw_matrix.matrix(dataset.test))
+    return blended.blend.predict(predictions, workspace.raw_matrix.matrix(test)[_test_part(workspace, holdout)])
+
+
+def member_test(workspace: Workspace, member: MemberRef | Candidate, *, holdout: bool = False) -> Array:
+    """Return a trial's predictions of the test table's own rows, or of those set aside, ``(rows, outputs)``.
+
+    Raises:
+        StoreError: it has none of these rows: a team member's predictions may lack those that were set aside.
+    """
+    dataset = workspace.dataset
+    predictions: Array = workspace.vault.test(member.fit_key, dataset.test_key)[_test_part(workspace, holdout)]
+    if lacking := int((~np.isfinite(predictions)).any(axis=1).sum()):
+        which = "rows that were set aside" if holdout else "test rows"
+        raise StoreError(f"{member.trial} brought no predictions of {lacking} of {len(predictions)} {which}")
+    return predictions
+
+
+def _test_part(workspace: Workspace, holdout: bool) -> slice:
+    asked = workspace.dataset.asked_rows
+    return slice(asked, None) if holdout else slice(asked)
 
 
 def _absent(workspace: Workspace, candidates: Sequence[Candidate]) -> list[str]:

@@ -300,19 +300,42 @@ def pack_trials(
 @app.command("merge")
 def merge_trials(
     folder: Folder,
-    file: Annotated[Path, typer.Argument(metavar="NAME.wbz", help="What a team member has packed.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[NAME.wbz]", help="What a team member has packed.")] = None,
+    oof: Annotated[
+        Path | None, typer.Option(metavar="OOF.csv", help="Or out-of-fold predictions of other programs, by row id.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="TEST.csv", help="With --oof: their predictions of the test table.")
+    ] = None,
+    author: Annotated[str | None, typer.Option(help="With --oof: who made them.")] = None,
+    name: Annotated[str | None, typer.Option(help="With --oof: of what they are; 'model' if absent.")] = None,
     store: Store = None,
     seed: Seed = None,
     settings: Settings = None,
 ) -> None:
     """Take a team member's trials into the leaderboard and the blends; nothing of them is executed."""
     from workbench.exchange.merging import merge
-    from workbench.exchange.report import show_merged
+    from workbench.exchange.report import show_adopted, show_merged
 
-    merged = merge(_experiment(folder, store, seed, settings), file)
-    show_merged(_console(), merged)
-    if merged.refused == len(merged.fates):
-        raise typer.Exit(2)
+    if (file is None) == (oof is None):
+        raise ConfigError(
+            f"expected a pack, or --oof OOF.csv, {'got neither' if oof is None else 'got both'}: "
+            "workbench merge DIR NAME.wbz, or workbench merge DIR --oof OOF.csv --test TEST.csv --author WHO"
+        )
+    experiment = _experiment(folder, store, seed, settings)
+    if oof is not None:
+        from workbench.exchange.foreign import merge_predictions
+
+        if author is None:
+            raise ConfigError("--oof needs --author: whose predictions they are, such as --author bob")
+        show_adopted(_console(), merge_predictions(experiment, oof, test, author=author, name=name or "model"))
+    elif file is not None:
+        if given := [f"--{key}" for key, value in (("test", test), ("author", author), ("name", name)) if value]:
+            raise ConfigError(f"{', '.join(given)} belongs to --oof; a pack says itself what it holds")
+        merged = merge(experiment, file)
+        show_merged(_console(), merged)
+        if merged.refused == len(merged.fates):
+            raise typer.Exit(2)
 
 
 @app.command()

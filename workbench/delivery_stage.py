@@ -116,7 +116,7 @@ class Delivery:
         dataset = self.workspace.dataset
         if self.workspace.experiment.config.data.test is None:
             return None
-        predicted = predict_test(self.workspace, blended)[: dataset.asked_rows]
+        predicted = predict_test(self.workspace, blended)
         return self._write(layout_frame(predicted, self.layout, dataset.test_ids))
 
     def _write(self, predicted: pd.DataFrame) -> Path:
@@ -195,7 +195,7 @@ class Delivery:
         """Compare with what the members predicted right after their training, where the vault has that."""
         dataset = self.workspace.dataset
         try:
-            stored = predict_test(self.workspace, blended)[: dataset.asked_rows]
+            stored = predict_test(self.workspace, blended)
         except StoreError:  # the test table is newer than the fits
             return
         expected = layout_frame(stored, self.layout, dataset.test_ids)

@@ -42,11 +42,10 @@ def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Pro
         raise ConfigError("finalists are submissions, and data.test is not set: name the table to predict")
     folder = folder or experiment.store / "finalists"
     with open_workspace(experiment) as workspace:
-        asked = workspace.dataset.asked_rows
         gathered = gather_members(workspace)
 
         def predict(blend: BlendResult) -> Array:
-            return predict_test(workspace, blend)[:asked]
+            return predict_test(workspace, blend)
 
         settings = blend_settings(experiment.config.ensemble, experiment.config.seed)
         finalists, table = propose(gathered.members, settings, predict)

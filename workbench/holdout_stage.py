@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.blend_stage import predict_test
+from workbench.blend_stage import member_test, predict_test
 from workbench.blending.holdout import HoldoutScores
 from workbench.blending.result import BlendResult
 from workbench.ensembles.bootstrap import bootstrap
 from workbench.ensembles.members import Members
 from workbench.errors import FactoryError, StoreError
+from workbench.metrics import Array
 from workbench.workspace import Workspace
 
 
@@ -23,34 +23,36 @@ def holdout_score(workspace: Workspace, blended: BlendResult) -> HoldoutScores |
     """
     if workspace.dataset.holdout_y is None:
         return None
-    loss = workspace.metric.loss
-    best = min(workspace.candidates(1), key=lambda candidate: (loss(candidate.score), candidate.trial))
     try:
-        predicted = predict_test(workspace, blended)[workspace.dataset.asked_rows :]
-        single = _predictions(workspace, best.fit_key)
+        return _scored(workspace, *_predicted(workspace, blended))
     except StoreError:
         return None
-    return _scored(workspace, predicted, single)
 
 
 def unscored(workspace: Workspace, blended: BlendResult) -> tuple[str, ...]:
-    """Say that rows were set aside and could not be scored."""
+    """Say that rows were set aside and could not be scored, and why."""
     if blended.holdout is not None or workspace.dataset.holdout_y is None:
         return ()
-    return (
-        "the holdout is not scored: the vault lacks predictions of it, as where the test table is newer than the "
-        "trials",
-    )
+    why = "the vault lacks predictions of it, as where the test table is newer than the trials"
+    try:
+        _predicted(workspace, blended)
+    except StoreError as error:
+        why = why if error.__cause__ else str(error)
+    return (f"the holdout is not scored: {why}",)
 
 
-def _predictions(workspace: Workspace, fit_key: str) -> NDArray[np.float64]:
-    """Return a trial's predictions of the rows set aside, ``(rows, outputs)``: the mean of its splits' models."""
-    dataset = workspace.dataset
-    predictions: NDArray[np.float64] = workspace.vault.test(fit_key, dataset.test_key)[dataset.asked_rows :]
-    return predictions
+def _predicted(workspace: Workspace, blended: BlendResult) -> tuple[Array, Array]:
+    """Return predictions ``(rows, outputs)`` of the rows set aside: the blend's, and those of the best single trial.
+
+    Raises:
+        StoreError: a trial has none.
+    """
+    loss, candidates = workspace.metric.loss, workspace.candidates(1, unbundled=True)
+    best = min(candidates, key=lambda candidate: (loss(candidate.score), candidate.trial))
+    return predict_test(workspace, blended, holdout=True), member_test(workspace, best, holdout=True)
 
 
-def _scored(workspace: Workspace, blend: NDArray[np.float64], single: NDArray[np.float64]) -> HoldoutScores:
+def _scored(workspace: Workspace, blend: Array, single: Array) -> HoldoutScores:
     dataset = workspace.dataset
     rows = Members(
         refs=(),
@@ -72,7 +74,7 @@ def _scored(workspace: Workspace, blend: NDArray[np.float64], single: NDArray[np
     )
 
 
-def _errors(rows: Members, predictions: list[NDArray[np.float64]]) -> tuple[float, float]:
+def _errors(rows: Members, predictions: list[Array]) -> tuple[float, float]:
     """Return the standard errors of the first prediction's score, and of its difference from the second's.
 
     NaN where a metric of the user's own cannot score some sample, such as one of a single class.

@@ -150,7 +150,7 @@ class Workspace:
 
     def _tested(self, fit_key: str) -> bool:
         test_key = self.dataset.test_key
-        return not test_key or (self.vault.folder(fit_key) / f"test-{test_key}.npy").is_file()
+        return not test_key or self.vault.has_test(fit_key, test_key)
 
     def _best(self, study: Study, count: int | None, usable: Callable[[str], bool] = lambda _: True) -> list[Candidate]:
         complete = [t for t in self.ledger.trials(study.id) if t.result is not None and np.isfinite(t.result.score)]

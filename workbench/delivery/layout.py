@@ -64,7 +64,7 @@ def make_layout(
     names = tuple(str(name) for name in sample.columns)
     if len(set(names)) != len(names) or not names:
         raise DataError(f"the sample submission's columns must be there and differ, got {_listed(names)}")
-    class_columns = _class_columns(schema, names)
+    class_columns = columns_of_classes(schema, names)
     if class_columns:
         return _with_sample(schema, names, "class_probabilities", class_columns)
     identifier = _id_column(schema, names)
@@ -185,8 +185,8 @@ def _single_kind(schema: Schema, needs: Needs, shown: pd.Series[Any] | None) -> 
     return "probability"
 
 
-def _class_columns(schema: Schema, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the column of each class in code order, or nothing where the sample has no such columns."""
+def columns_of_classes(schema: Schema, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the column of each class in code order (``setosa``, or all with one prefix), or nothing without them."""
     texts = [class_text(value) for value in schema.classes]
     if len(texts) < 2:
         return ()

@@ -12,6 +12,7 @@ from workbench import signals
 from workbench.errors import DataError
 from workbench.exchange.code import CodeFolders
 from workbench.exchange.ground import check_ground
+from workbench.exchange.guests import guest_label, record_guest
 from workbench.exchange.manifest import PackedTrial
 from workbench.exchange.opening import Pack, check_room, opened
 from workbench.exchange.safety import family_problem, same_version
@@ -20,8 +21,8 @@ from workbench.experiment import Experiment
 from workbench.store.events import TrialStarted
 from workbench.store.ledger import Study, Trial
 from workbench.sweep import open_sweep
-from workbench.types import FamilyRef, fingerprint, trial_name
-from workbench.workspace import AUTHOR, Workspace, guest_ground, open_workspace
+from workbench.types import FamilyRef, trial_name
+from workbench.workspace import Workspace, open_workspace
 
 Outcome = Literal["new", "already there", "restored", "models added", "refused"]
 
@@ -169,19 +170,15 @@ class Merging:
         return family.model_copy(update=changes)
 
     def _label(self, trial: PackedTrial) -> str:
-        return f"{trial.family.name}@{self._manifest.author}"
+        return guest_label(trial.family.name, self._manifest.author)
 
     # --- the ledger --------------------------------------------------------------------------------------------------
 
     def _record(self, trial: PackedTrial, fate: Fate, sweep: int) -> Fate:
-        workspace, label = self._workspace, self._label(trial)
-        ground = {**guest_ground(workspace.ground), AUTHOR: self._manifest.author}
-        key = fingerprint("guests", workspace.experiment.name, label, ground)
-        study = workspace.ledger.open_study(key, workspace.experiment.name, label, ground)
-        features = trial.family.features
+        label, features = self._label(trial), trial.family.features
         started = TrialStarted(
             sweep=sweep,
-            study=study.id,
+            study=0,
             trial=0,
             attempt=0,
             family=label,
@@ -194,8 +191,7 @@ class Merging:
             author=self._manifest.author,
         )
         fit_key = guest_key(self._manifest.author, trial)
-        result = trial.result.model_copy(update={"fit_key": fit_key})
-        number = workspace.ledger.record(study, sweep, started, result)
+        number = record_guest(self._workspace, started, trial.result.model_copy(update={"fit_key": fit_key}))
         if number is None:  # a merge beside this one was faster
             return Fate(fate.theirs, label, fate.score, "already there", fate.remark)
         return Fate(fate.theirs, trial_name(label, number), fate.score, "new", fate.remark)

@@ -14,10 +14,12 @@ from workbench.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from workbench.exchange.foreign import Adopted
     from workbench.exchange.merging import Merged
     from workbench.exchange.packing import Packed
 
 KIB, MIB = 2**10, 2**20
+NEXT = "next: workbench leaderboard DIR, workbench ensemble DIR, workbench submit DIR"
 
 
 def show_packed(console: Console, packed: Packed) -> None:
@@ -55,11 +57,23 @@ def show_merged(console: Console, merged: Merged) -> None:
     outcomes = Counter(fate.outcome for fate in merged.fates)
     console.print(Text(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())))
     if any(fate.outcome in ("new", "restored", "models added") for fate in merged.fates):
-        console.print(Text("next: workbench leaderboard DIR, workbench ensemble DIR, workbench submit DIR"))
+        console.print(Text(NEXT))
     if merged.code:
         names = ", ".join(file.name for file in merged.code)
         text = f"{merged.file.name} brings {names}: code that runs when you export or predict; look at it first"
         console.print(Text(f"{text}: {merged.code[0].parent}", style="yellow"), soft_wrap=True)
+
+
+def show_adopted(console: Console, adopted: Adopted) -> None:
+    """Say what the predictions of somebody else are worth, and what is to be known of them."""
+    result, splits = adopted.result, counted(len(adopted.result.scores), "split")
+    score = f"{adopted.metric} {result.score:.5g} ± {result.score_se:.2g} over {splits}"
+    console.print(Text(f"{adopted.trial}  {score}  {adopted.outcome}"), soft_wrap=True)
+    for notice in adopted.notices:
+        console.print(Text(f"note: {notice}", style="yellow"))
+    if adopted.outcome != "already there":
+        console.print(Text("it has no model: submissions blend it, the exported model leaves it out"))
+        console.print(Text(NEXT))
 
 
 def _size(size: int) -> str:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 
 from workbench.errors import DataError
+from workbench.exchange.guests import split_scores
 from workbench.exchange.manifest import OOF, PackedTrial
 from workbench.exchange.opening import Pack
 from workbench.exchange.safety import check_files, check_predictions
@@ -87,16 +88,14 @@ class Taker:
     def _check_predictions(self, folder: Path) -> None:
         """Refuse predictions that do not fit the plan, or do not have the score that the trial says."""
         workspace, result = self.workspace, self.trial.result
-        plan, dataset, outputs = workspace.plan, workspace.dataset, workspace.dataset.schema.outputs
-        scores = []
+        plan, outputs = workspace.plan, workspace.dataset.schema.outputs
         with np.load(folder / OOF, allow_pickle=False) as arrays:
             if sorted(arrays.files) != sorted(f"split{split}" for split in range(plan.splits)):
                 raise DataError(f"{OOF} does not hold one array for each of {plan.splits} splits")
-            for split in range(plan.splits):
-                rows, oof = plan.validate(split), arrays[f"split{split}"]
-                check_predictions(f"split {split} of {OOF}", oof, len(rows), outputs)
-                weight = None if dataset.weight is None else dataset.weight[rows]
-                scores.append(workspace.metric(dataset.y[rows], oof, weight))
+            oof = [arrays[f"split{split}"] for split in range(plan.splits)]
+        for split, predicted in enumerate(oof):
+            check_predictions(f"split {split} of {OOF}", predicted, len(plan.validate(split)), outputs)
+        scores = split_scores(workspace, oof)
         if len(result.scores) != plan.splits or not _alike(result.scores, scores):
             raise DataError(f"it says the score {result.score:.6g}, and its predictions have {np.mean(scores):.6g}")
         if not _alike([result.score], [float(np.mean(scores))]) or not math.isfinite(result.score_se):

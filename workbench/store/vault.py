@@ -157,6 +157,28 @@ class Vault:
             raise StoreError(f"{path} cannot be read: {error}") from error
         return array
 
+    def has_test(self, fit_key: str, test_key: str) -> bool:
+        """Say whether a fit has predictions of a test table."""
+        return (self.folder(fit_key) / f"test-{test_key}.npy").is_file()
+
+    def set_test(self, fit_key: str, test_key: str, predictions: Array | None) -> None:
+        """Give a fit predictions of a test table, ``(test rows, outputs)``, or take them away.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        folder, name = self.folder(fit_key), f"test-{test_key}.npy"
+        temporary = folder / f"{PART}{uuid.uuid4().hex[:8]}-{name}"
+        try:
+            unseal(folder, {name})
+            if predictions is None:
+                (folder / name).unlink(missing_ok=True)
+                return
+            np.save(temporary, predictions, allow_pickle=False)
+            temporary.replace(folder / name)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{folder / name} cannot be written: {error}") from error
+
     def keep_bundles(self, fit_keys: Sequence[str], among: Sequence[str]) -> None:
         """Remove the fold bundles of the fits ``among`` that are not in ``fit_keys``; predictions always stay."""
         for fit_key in set(among) - set(fit_keys):
