@@ -22,8 +22,9 @@ MEMBERS = 2
 """So many of each family's best complete trials are blended."""
 EARLIER = 2.0 / 3.0
 """A family's gain has grown where it is larger than that of so much of its complete trials, the first ones."""
-ROWS = 20_000
-"""At most about so many validated rows are looked at, drawn once: fitting takes a fraction of a second."""
+ROWS, LEAST = 10_000, 2_000
+"""About so many validated rows are looked at, of K classes a K-th, at least `LEAST`; they are drawn once. Fitting then
+takes a fraction of a second."""
 
 
 @dataclass
@@ -67,7 +68,8 @@ class Listener:
         """Places, among each split's validation rows, of those that are looked at."""
         plan = self.workspace.plan
         rows = [plan.validate(split) for split in range(plan.splits)]
-        share = min(1.0, ROWS / max(1, sum(map(len, rows))))
+        wanted = max(LEAST, ROWS // max(1, self.workspace.dataset.schema.outputs))
+        share = min(1.0, wanted / max(1, sum(map(len, rows))))
         generator = np.random.default_rng(derive_seed(self.workspace.ground.seed, "listening"))
         drawn = generator.random(plan.rows) < share
         return [np.flatnonzero(drawn[part]) for part in rows]

@@ -13,7 +13,7 @@ from workbench.errors import LeaseLost, StoreError
 from workbench.store import ledger as ledger_module
 from workbench.store.database import sqlite_url
 from workbench.store.events import SweepFinished, TrialFinished, TrialStarted
-from workbench.store.ledger import Ledger
+from workbench.store.ledger import Ledger, Shared
 from workbench.store.tables import events, trials
 from workbench.types import Failure, Reported, Space, TrialResult
 
@@ -223,6 +223,24 @@ def test_threads_append_events_without_gaps(ledger):
         positions = list(pool.map(lambda i: ledger.append(SweepFinished(sweep=i, state="failed")), range(50)))
     assert sorted(positions) == list(range(1, 51))
     assert [position for position, _, _ in ledger.events(0)] == sorted(positions)
+
+
+def test_studies_share_what_they_may_have_in_all_exactly(ledger, url):
+    studies, sweep = [ledger.open_study(name, "e", name) for name in ("a", "b", "c")], ledger.open_sweep("e")
+    shared = Shared((studies[0].id, studies[1].id), 10)
+
+    def drive(_):
+        with closing(Ledger.open(url)) as own:
+            for _ in range(6):
+                own.claim(studies[0], sweep, 10, shared=shared)
+                own.claim(studies[1], sweep, 4, shared=shared)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drive, range(4)))
+    ids = [study.id for study in studies]
+    assert ledger.searched(*ids) == ledger.searched(*ids[:2]) == 10
+    assert ledger.searched(ids[1]) <= 4
+    assert ledger.claim(studies[2], sweep, 1, shared=shared) is None
 
 
 def test_tries_are_numbered_along_and_not_counted(ledger):

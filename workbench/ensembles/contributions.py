@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import NotApplicable, make_method
-from workbench.metrics import Array
 
 METHODS = ("convex", "mean")
-"""What blends are fitted with: the first that applies. Weights on the simplex never lose by a useless member."""
+"""What blends are fitted with; the better one counts. Best weights never lose by a useless member, where the metric is
+convex; of others they are best for what stands in for it, and the mean may be better."""
 
 
 class Group(NamedTuple):
@@ -40,24 +41,23 @@ def contributions(members: Members, groups: Mapping[str, Group]) -> dict[str, Co
     for name, group in present.items():
         others = [place for other, each in present.items() if other != name for place in each.now]
         without = _loss(members, others)
-        before = _loss(members, [*others, *group.before]) if group.before else without
+        known = {(): without, group.now: whole}
+        before = known[group.before] if group.before in known else _loss(members, [*others, *group.before])
         found[name] = Contribution(*(_above(loss, whole) for loss in (without, before)))
     return found
 
 
 def _above(loss: float, whole: float) -> float:
     """Return how much a loss is above that of all; 0 where it is not, or one of them is not a number."""
-    return max(0.0, loss - whole) if loss - whole < float("inf") else 0.0
+    return max(0.0, loss - whole) if math.isfinite(loss - whole) else 0.0
 
 
 def _loss(members: Members, places: Iterable[int]) -> float:
+    """Return the least loss that any of `METHODS` has."""
     part = members.take(sorted(places)).canonical()
-    return members.metric.loss(part.score(_blended(part)))
-
-
-def _blended(part: Members) -> Array:
-    """Return the prediction ``(rows, outputs)`` of the first method that applies to canonical members."""
+    losses = []
     for name in METHODS:
         with contextlib.suppress(NotApplicable):
-            return make_method(name, {}, seed=0).fit(part).mix.apply(part.predictions)
-    raise NotApplicable(f"none of {', '.join(METHODS)} blends {len(part)} members")
+            mixed = make_method(name, {}, seed=0).fit(part).mix.apply(part.predictions)
+            losses.append(members.metric.loss(part.score(mixed)))
+    return min(losses, key=lambda loss: (math.isnan(loss), loss), default=math.nan)
