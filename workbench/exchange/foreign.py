@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -69,13 +69,23 @@ def merge_predictions(
         schema, encoding = workspace.dataset.schema, experiment.config.data.encoding
         tested = None if test is None else Given.read(test, schema, encoding=encoding)
         joined = join(workspace.dataset, workspace.plan, Given.read(oof, schema, encoding=encoding), tested)
-        return _Adoption(workspace, oof, author_name(author), name, joined).adopted(began)
+        adoption = Adoption(workspace, oof, author_name(author), name, joined)
+        adopted = adoption.place()
+        if adopted.outcome != "new":
+            return adopted
+        with open_sweep(workspace, began, f"merge {oof.name}, of {author}"[:200]) as sweep:
+            return adoption.record(adopted, sweep.number)
 
 
-class _Adoption:
+class Adoption:
     """Joined predictions on their way into vault and ledger."""
 
     def __init__(self, workspace: Workspace, file: Path, author: str, name: str, joined: Joined) -> None:
+        """Score the predictions.
+
+        Raises:
+            DataError: the metric gives no number for them.
+        """
         self._workspace, self._file, self._author, self._joined = workspace, file, author, joined
         self._label = guest_label(name, author)
         studies = [study for study in workspace.guests if study.family == self._label]
@@ -101,19 +111,38 @@ class _Adoption:
             fit_key=fingerprint("foreign", *parts),
         )
 
-    def adopted(self, began: float) -> Adopted:
-        """Put the predictions where they are not there yet."""
+    def place(self) -> Adopted:
+        """Put the predictions into the vault, where they are not there yet; a ``new`` trial has no name yet."""
         alike = self._alike()
         if self._joined.test is None and alike:  # they came before, perhaps with predictions of the test table
-            return self._told(alike[-1].number, "already there")
+            return self._told(alike[-1].name, "already there")
         known = next((trial for trial in self._trials if _key(trial) == self._result.fit_key), None)
         placed = self._placed()
         replaced = [trial for trial in alike if known is None or trial.number != known.number]
         said = self._retired(replaced) if placed or known is None else ()
-        if known is not None:
-            return self._told(known.number, "restored" if placed else "already there", said)
-        with open_sweep(self._workspace, began, f"merge {self._file.name}, of {self._author}"[:200]) as sweep:
-            return self._told(self._recorded(sweep.number), "new", said)
+        if known is None:
+            return self._told("", "new", said)
+        return self._told(known.name, "restored" if placed else "already there", said)
+
+    def record(self, adopted: Adopted, sweep: int) -> Adopted:
+        """Write a new trial into the ledger, and return what became of it with its name."""
+        started = TrialStarted(
+            sweep=sweep,
+            study=0,
+            trial=0,
+            attempt=0,
+            family=self._label,
+            number=0,
+            values={},
+            code="",
+            origin="merge",
+            note=f"predictions of {self._file.name}",
+            author=self._author,
+        )
+        number = record_guest(self._workspace, started, self._result)
+        if number is None:
+            raise Busy(f"somebody merges {self._file} now; merge it again to see what became of it")
+        return replace(adopted, trial=trial_name(self._label, number))
 
     def _alike(self) -> list[Trial]:
         """Return the trials of the same name that have the same out-of-fold predictions, by number."""
@@ -147,31 +176,11 @@ class _Adoption:
             for trial in trials
         )
 
-    def _recorded(self, sweep: int) -> int:
-        """Write the trial into the ledger, and return its number."""
-        started = TrialStarted(
-            sweep=sweep,
-            study=0,
-            trial=0,
-            attempt=0,
-            family=self._label,
-            number=0,
-            values={},
-            code="",
-            origin="merge",
-            note=f"predictions of {self._file.name}",
-            author=self._author,
-        )
-        number = record_guest(self._workspace, started, self._result)
-        if number is None:
-            raise Busy(f"somebody merges {self._file} now; merge it again to see what became of it")
-        return number
-
-    def _told(self, number: int, outcome: Outcome, said: Sequence[str] = ()) -> Adopted:
+    def _told(self, trial: str, outcome: Outcome, said: Sequence[str] = ()) -> Adopted:
         metric = self._workspace.metric
         return Adopted(
             file=self._file,
-            trial=trial_name(self._label, number),
+            trial=trial,
             metric=metric.name,
             result=self._result,
             outcome=outcome,
