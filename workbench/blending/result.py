@@ -20,7 +20,10 @@ class MemberRef(Value):
     score_se: float
     values: Values
     gain: float | None = None
-    """How much worse the blend's nested score would be without it, in the metric's units; below 0 it does harm."""
+    """How much worse the blend's nested score would be without it, in the metric's units; below 0 it does harm.
+
+    ``None`` where that is not known: see `workbench.ensembles.gains`.
+    """
 
     @property
     def trial(self) -> str:
