@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check style types layers format ui bench bench-search bench-throughput soak docs schema lock clean
+.PHONY: help install demo test check style types layers format ui bench bench-search bench-throughput bench-ensembles soak docs schema lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ bench-search: $(INSTALLED)  ## Measure a search beside its training: use of the 
 
 bench-throughput: $(INSTALLED)  ## Measure trials a minute beside KerasTuner's and Optuna's (2 hours)
 	$(BIN)/python -m benchmarks.throughput
+
+bench-ensembles: $(INSTALLED)  ## Measure methods of ensembles beside others, and blends on test rows (an hour, with the searches)
+	$(BIN)/python -m benchmarks.ensembles --search
+	$(BIN)/python -m benchmarks.ensembles
+	$(BIN)/python -m benchmarks.ensembles --tables
 
 soak: $(INSTALLED)  ## Run the tests that take minutes: kill and resume, again and again
 	$(BIN)/python -m pytest -m soak --timeout 3600 tests

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from benchmarks import harness
 from benchmarks.blends import goals, methods, searches, worth
-from benchmarks.blends.cases import cases
+from benchmarks.blends.cases import REAL, cases
 from benchmarks.blends.contest import IMPORTED, Contest, contenders, title
 from benchmarks.blends.forked import import_all
 from benchmarks.data_sets import default_folder
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=default_folder(), help="folder of the data sets")
     parser.add_argument("--rivals", type=Path, action="append", default=[], help="folder with packages of others")
     parser.add_argument("--limit", type=float, help="seconds that a contender may take for a case")
+    parser.add_argument("--metrics", nargs="+", choices=tuple(REAL), default=tuple(REAL), help="metrics; all if absent")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="other draws of members for each table")
     given = parser.parse_args(argv)
     sys.path += [str(folder.resolve()) for folder in given.rivals]
@@ -62,7 +63,7 @@ def _methods(given: argparse.Namespace) -> tuple[str, Result]:
     import_all(IMPORTED)
     contest = Contest(contenders())
     result = methods.Methods(**_about(given, goals.TARGETS), limit_s=limit, blended=())
-    for case in cases(given.cache, limit, quick=given.quick):
+    for case in cases(given.cache, limit, quick=given.quick, metrics=given.metrics):
         found = tuple(contest.run(case))
         result = result.model_copy(update={"blended": (*result.blended, *found)})
         _keep(result, given)

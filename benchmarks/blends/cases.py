@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +29,12 @@ LONGER = 4.0
 """There everyone has so many times as long."""
 
 
-def cases(cache: Path, limit: float, *, quick: bool) -> Iterator[Case]:
+def cases(cache: Path, limit: float, *, quick: bool, metrics: Collection[str] = tuple(REAL)) -> Iterator[Case]:
     """Yield the cases, metric by metric, with the seconds that anyone may take."""
     counts, sizes = (QUICK_COUNTS, QUICK_ROWS) if quick else (COUNTS, ROWS)
     for metric, name in REAL.items():
+        if metric not in metrics:
+            continue
         found = real(cache, name)
         for rows in sizes:
             made: Members | None = None

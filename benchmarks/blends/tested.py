@@ -94,11 +94,11 @@ class Mean(Frozen):
     @classmethod
     def of(cls, values: Sequence[float]) -> Mean:
         """Return the mean of a value a data set."""
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
         found = np.asarray(values, dtype=np.float64)
         value, count = float(found.mean()), len(found)
-        half = float(t.ppf(0.975, count - 1) * found.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan
+        half = float(stdtrit(count - 1, 0.975) * found.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan
         return cls(value=value, low=value - half, high=value + half)
 
 

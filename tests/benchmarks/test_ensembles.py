@@ -86,13 +86,17 @@ def test_who_was_too_slow_is_not_asked_for_more() -> None:
 def test_a_method_is_as_good_as_the_best_other_and_as_fast_as_one_of_them() -> None:
     case = {"metric": "auc", "members": 5, "rows": 2000, "real": True}
     found = [
-        Blended(**case, contender="greedy", loss=-0.8, seconds=2.0),
+        Blended(**case, contender="greedy", loss=-0.8, seconds=2.0, finished=True),
         Blended(**case, contender="hillclimbers", loss=-0.8, seconds=1.0),
         Blended(**case, contender="scipy", loss=-0.7, seconds=9.0),
         Blended(**case, contender="autogluon"),
     ]
-    assert [one.value for one in goals_of_steps(found, "greedy")] == [1.0, 0.0]
-    assert [one.value for one in goals_of_steps(found[1:], "greedy")] == [0.0, 0.0]
+    good, quick = goals_of_steps(found, "greedy")
+    assert (good.value, quick.value) == (1.0, 0.0)
+    assert "auc 5x2,000 (2 s, not 1 s)" in quick.note
+    worse, _ = goals_of_steps([found[0].model_copy(update={"loss": -0.79}), *found[1:]], "greedy")
+    assert worse.value == 0.0
+    assert "auc 5x2,000 (0.01 behind hillclimbers)" in worse.note
 
 
 def test_an_interval_over_data_sets_is_students() -> None:
