@@ -124,9 +124,11 @@ def test_several_drivers_share_the_pool_exactly(bench):
 
 
 def test_in_the_last_part_of_the_time_all_draw_and_no_more_than_there_is(bench):
-    lanes, pool = bench.pool()
+    telling = Telling()
+    lanes, pool = bench.pool(telling)
     pool.share = 0.999
     trials = bench.search(*lanes, pool=pool, seconds=60.0)
+    assert telling.notices[0].startswith("the last part of the time goes to families by what they add")
     assert len(trials) == IN_ALL
     assert Counter(t.family for t in trials)["useless"] < 8
     assert pool.drawn.total() > IN_ALL - OWN * len(NAMES), "their own parts were not used up"

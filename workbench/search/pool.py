@@ -46,15 +46,15 @@ class Pool:
     """Trials of the pool that this driver began, by family."""
     _open: bool = False
 
-    def draw(self, lanes: Sequence[Lane]) -> Lane:
-        """Return the family whose trial is next, one of ``lanes``."""
+    def draw(self, lanes: Sequence[Lane], *, timed: bool = False) -> Lane:
+        """Return the family whose trial is next, one of ``lanes``; ``timed``: time ends it, and not trials."""
         begun = self.ledger.searched(*self.shared.studies)
         if begun >= self.shared.total:
             return lanes[0]  # a lost trial of its own may be queued yet; else it has nothing to claim
         odds = chances([lane.name for lane in lanes], self.merits())
         if not self._open:
             self._open = True
-            self._tell(begun, odds)
+            self._tell(None if timed else self.shared.total - begun, odds)
         place = np.random.default_rng(derive_seed(self.seed, "listen", begun)).random()
         return lanes[min(int(np.searchsorted(np.cumsum(list(odds.values())), place)), len(lanes) - 1)]
 
@@ -68,10 +68,10 @@ class Pool:
         families = ", ".join(f"{name} {count}" for name, count in self.drawn.most_common())
         return f"{last} went to families by what they add to the blend: {families}"
 
-    def _tell(self, begun: int, odds: Mapping[str, float]) -> None:
+    def _tell(self, left: int | None, odds: Mapping[str, float]) -> None:
         shown = ", ".join(f"{name} {100 * part:.0f} %" for name, part in sorted(odds.items(), key=lambda o: -o[1]))
-        left = self.shared.total - begun
-        last = f"the last {left} trials go" if left > 1 else "the last trial goes"
+        last = "the last trial goes" if left == 1 else f"the last {left} trials go"
+        last = "the last part of the time goes" if left is None else last
         self.say(f"{last} to families by what they add to the blend; the odds are now {shown}")
 
 

@@ -56,7 +56,7 @@ class Schedule:
         first = self._furthest_behind(lanes if listening or not own else own)
         if self.pool is None or first is None or not first.drawing:
             return first
-        return self.pool.draw([lane for lane in lanes if lane.drawing])
+        return self.pool.draw([lane for lane in lanes if lane.drawing], timed=listening)
 
     def _furthest_behind(self, lanes: Sequence[Lane]) -> Lane | None:
         if self.deadline is not None:
