@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workbench.blending.decision import ClassFactors, Clip, CutPoints, Decision, Threshold
 from workbench.blending.result import BlendResult, MethodScore
+from workbench.blending.wording import decision_in_words
 from workbench.ensembles.choice import ROUNDING
 from workbench.ensembles.finalists import Finalist
 from workbench.types import Direction
@@ -80,21 +80,6 @@ def interval(row: MethodScore) -> str:
     return f"{row.low:.3g}…{row.high:.3g}"
 
 
-def decided(decision: Decision | None) -> str:
-    """Return in words what is decided after the blend; empty where nothing is."""
-    match decision:
-        case Threshold():
-            return f"positive above {decision.at:.4g}"
-        case ClassFactors():
-            return "class factors " + ", ".join(f"{factor:.3g}" for factor in decision.factors)
-        case CutPoints():
-            return "cut at " + ", ".join(f"{cut:.3g}" for cut in decision.cuts)
-        case Clip():
-            return f"held within {decision.low:.5g} to {decision.high:.5g}"
-        case _:
-            return ""
-
-
 def _members(blend: BlendResult, metric: str) -> Table:
     table = Table(title=Text(f"blend: {blend.method}"), box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("member", "weight", metric, "gain"):
@@ -113,7 +98,6 @@ def _lines(blend: BlendResult) -> list[str]:
     ]
     if blend.gap is not None:
         lines.append(f"no other weights are better in-sample by more than {blend.gap:.1g}")
-    after = decided(blend.blend.decision)
-    if after:
-        lines.append(f"after the blend: {after}")
+    if blend.blend.decision is not None:
+        lines.append(f"after the blend: {decision_in_words(blend.blend.decision)}")
     return lines
