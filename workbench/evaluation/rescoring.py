@@ -68,6 +68,8 @@ def rescore(
             with open_sweep(replace(workspace, plan=wanted.plan), began, title) as sweep:
                 number = sweep.number
                 train(bench, wanted, number)
+                for name in wanted.unknown(bench):
+                    observer.notice(f"{name} failed on the second plan: it is in none of the figures")
                 observer.phase("logging to MLflow")
         return rescored(bench, wanted, number)
 
