@@ -300,7 +300,7 @@ def pack_trials(
 @app.command("merge")
 def merge_trials(
     folder: Folder,
-    file: Annotated[Path | None, typer.Argument(metavar="[NAME.wbz]", help="What a team member has packed.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="NAME.wbz", help="What a team member has packed.")] = None,
     oof: Annotated[
         Path | None, typer.Option(metavar="OOF.csv", help="Or out-of-fold predictions of other programs, by row id.")
     ] = None,

@@ -19,7 +19,7 @@ from workbench.delivery.leaderboard import Entry, Row, leaderboard
 from workbench.delivery.process import export_in_process
 from workbench.delivery.refit import Refits
 from workbench.delivery.submission import expected_ids, write_submission
-from workbench.errors import StoreError, WorkbenchError
+from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
 from workbench.metrics import ranked_labels
 from workbench.types import fingerprint
 from workbench.workspace import Workspace
@@ -105,6 +105,11 @@ class Delivery:
         """
         if all(self.workspace.bundled(member.fit_key) for member in blended.members):
             return blended
+        if not self.workspace.candidates(1):
+            raise NothingToDeliver(
+                "all members of the blend are predictions that came without models, so there is no model to export; "
+                "run some trials of your own, or write submissions alone: workbench finalists DIR"
+            )
         return blend_trials(self.workspace, unbundled=False)
 
     def submit(self, blended: BlendResult) -> Path | None:

@@ -122,6 +122,17 @@ def usable(team):
         return sorted(candidate.trial for candidate in workspace.candidates(None, unbundled=True))
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A team by metric, its data set and its plan, for tests that write nothing but tables."""
+    found = {}
+    for metric in TARGETS:
+        team = Team(tmp_path_factory.mktemp(metric), metric)
+        with team.workspace() as workspace:
+            found[metric] = team, workspace.dataset, workspace.plan
+    return found
+
+
 @pytest.mark.parametrize(
     ("metric", "columns"),
     [
@@ -130,30 +141,36 @@ def usable(team):
         ("accuracy", {"p_top": 0.5, "p_low": 0.2, "p_mid": 0.3002}),
     ],
 )
-def test_classes_are_found_by_their_names(tmp_path, metric, columns):
-    team = Team(tmp_path, metric)
-    adopted = team.merge(team.write(team.given(**columns)), team.write(team.given(slice(60, None), **columns), "t.csv"))
+def test_classes_are_found_by_their_names(opened, metric, columns):
+    team, dataset, plan = opened[metric]
+    files = [team.write(team.given(**columns)), team.write(team.given(slice(60, None), **columns), "t.csv")]
+    joined = join(dataset, plan, *(Given.read(file, dataset.schema) for file in files))
     expected = [[0.75]] if metric == "log_loss" else np.array([[0.2, 0.3002, 0.5]]) / 1.0002
-    with team.workspace() as workspace:
-        key = adopted.result.fit_key
-        for found in (*workspace.vault.oof(key), workspace.vault.test(key, workspace.dataset.test_key)):
-            np.testing.assert_allclose(found, np.repeat(expected, len(found), axis=0))
+    for found in (*joined.oof, joined.test):
+        np.testing.assert_allclose(found, np.repeat(expected, len(found), axis=0))
 
 
-def test_other_folds_are_refused_and_unknown_ones_are_told(team):
-    folds = team.folds()
+def test_other_folds_are_refused_and_unknown_ones_are_told(opened):
+    team, dataset, plan = opened["rmse"]
+
+    def merge(folds):
+        given = Given.read(team.write(team.given().assign(fold=folds)), dataset.schema)
+        return join(dataset, plan, given, None)
+
+    folds = np.argmax(plan.assignment == 2, axis=0)
     folds[[3, 4]] = (folds[[3, 4]] + 1) % 3
     said = (
         rf"refused: 2 of 60 rows .*\(3 folds there, 3 splits here\), such as key '{team.table.key[3]}': fold {folds[3]}"
     )
     with pytest.raises(DataError, match=said):
-        team.merge(team.write(team.given().assign(fold=folds)))
-    halves = team.folds() + 3 * (np.arange(60) % 2)
+        merge(folds)
+    halves = np.argmax(plan.assignment == 2, axis=0) + 3 * (np.arange(60) % 2)
     with pytest.raises(DataError, match=r"mixed fold plans .*\(6 folds there, 3 splits here\).*none of your splits"):
-        team.merge(team.write(team.given().assign(fold=halves)))
+        merge(halves)
     with pytest.raises(DataError, match="1 rows without a fold"):
-        team.merge(team.write(team.given().assign(fold=np.where(np.arange(60) == 5, np.nan, 1.0))))
-    assert "its folds cannot be checked: it has no column 'fold'" in team.merge(team.write(team.given())).notices[0]
+        merge(np.where(np.arange(60) == 5, np.nan, 1.0))
+    plain = join(dataset, plan, Given.read(team.write(team.given()), dataset.schema), None)
+    assert "its folds cannot be checked: it has no column 'fold'" in plain.notices[0]
 
 
 def test_one_prediction_stands_for_each_repeat(tmp_path):
@@ -211,14 +228,13 @@ def spoiled(column, value, rows=(4, 7)):
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_counts_and_examples(tmp_path, metric, spoil, said):
-    team = Team(tmp_path, metric)
+def test_what_is_wrong_is_told_with_counts_and_examples(opened, metric, spoil, said):
+    team, dataset, plan = opened[metric]
     frame = spoil(team.given(p=team.table.x[:60].abs()))
     for row in (4, 5, 7):
         said = said.replace(f"{{{row}}}", team.table.key[row])
     with pytest.raises(DataError, match=said):
-        team.merge(team.write(frame))
-    assert not (team.folder / ".workbench" / "vault").exists()
+        join(dataset, plan, Given.read(team.write(frame), dataset.schema), None)
 
 
 def test_a_test_table_of_other_rows_is_refused(team):

@@ -39,6 +39,8 @@ class Adopted:
     metric: str
     result: TrialResult
     outcome: Outcome
+    blended: bool
+    """Whether blends may have it: it predicts the test table, if there is one."""
     notices: tuple[str, ...]
 
 
@@ -184,6 +186,7 @@ class Adoption:
             metric=metric.name,
             result=self._result,
             outcome=outcome,
+            blended=self._joined.test is not None or not self._workspace.dataset.test_key,
             notices=(*self._joined.notices, *said),
         )
 

@@ -86,10 +86,10 @@ class _Compared:
         first, given, rows = int(self.strange.argmax()), self._given, len(self.strange)
         fold, split = self._names[self._codes[first]], self._own[self._places[first]]
         partner = self._partner[self._codes[first]]
-        counterpart = f"is your split {self._own[partner]} else" if partner >= 0 else "is none of your splits"
+        whose = f"most of which is your split {self._own[partner]}" if partner >= 0 else "which is none of your splits"
         return (
             f"{given.file}: mixed fold plans are refused: {int(self.strange.sum()):,} of {rows:,} rows are validated "
             f"in another fold than yours ({len(self._names)} folds there, {len(self._own)} splits here), such as "
-            f"{given.id} '{given.keys[self._rows[first]]}': fold {fold} there, which {counterpart}, and split {split} "
-            "here. Train it again on your folds, or agree on folds.column or folds.file"
+            f"{given.id} '{given.keys[self._rows[first]]}': fold {fold} there ({whose}), split {split} here. "
+            "Train it again on your folds, or agree on folds.column or folds.file"
         )

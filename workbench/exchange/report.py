@@ -72,7 +72,8 @@ def show_adopted(console: Console, adopted: Adopted) -> None:
     for notice in adopted.notices:
         console.print(Text(f"note: {notice}", style="yellow"))
     if adopted.outcome != "already there":
-        console.print(Text("it has no model: submissions blend it, the exported model leaves it out"))
+        if adopted.blended:
+            console.print(Text("it has no model: submissions blend it, the exported model leaves it out"))
         console.print(Text(NEXT))
 
 
