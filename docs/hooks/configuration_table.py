@@ -7,8 +7,8 @@ from typing import Any
 from workbench.config.json_schema import json_schema
 
 MARKER = "<!-- keys of experiment.yaml -->"
-_SECTIONS = ("data", "metric", "folds", "families", "search", "training", "ensemble", "tracking")
-_WITHIN = (("families", "space"), ("search", "screen"), ("search", "warm_start"))
+_SECTIONS = ("data", "metric", "folds", "holdout", "families", "search", "training", "ensemble", "tracking")
+_WITHIN = (("families", "space"), ("search", "screen"), ("search", "warm_start"), ("ensemble", "final"))
 """Keys of a section that are mappings, or lists of them, with keys of their own."""
 
 
