@@ -220,6 +220,11 @@ def spoiled(column, value, rows=(4, 7)):
             lambda frame: frame,
             r"one column of probabilities a class, named after them \('low', 'mid', 'top'\)",
         ),
+        (
+            "log_loss",
+            lambda frame: frame.rename(columns={"p": "no"}),
+            r"one column with the probability of 'yes'.*got 'no'",
+        ),
         ("rmse", lambda frame: frame.assign(q=1.0), r"expected one column of predictions .*, got 'p', 'q'"),
         (
             "rmse",
@@ -256,8 +261,14 @@ def test_without_ids_rows_are_known_by_their_position(tmp_path):
     plain = team.given().drop(columns="key")
     first = team.merge(team.write(plain, shuffle=False))
     assert team.merge(team.write(plain.assign(row=range(60)))).trial == first.trial
-    with pytest.raises(DataError, match="lacks 10 of 60 rows that your folds validate, such as row '50'"):
+    with pytest.raises(
+        DataError, match=r"lacks 10 of 60 rows that your folds validate, such as row '50'.*position, from 0"
+    ):
         team.merge(team.write(plain[:50], shuffle=False))
+    for name in ("train.csv", "test.csv"):
+        pd.read_csv(team.folder / name).assign(id=1).to_csv(team.folder / name, index=False)
+    with pytest.raises(DataError, match=r"'id' is a column of your training table too.*set 'data.id: id'"):
+        team.merge(team.write(plain.assign(id=range(60))))
 
 
 @pytest.mark.parametrize("ids", [True, False])

@@ -13,8 +13,10 @@ import pandas as pd
 
 from workbench.data.readers import read_table
 from workbench.delivery.layout import columns_of_classes
-from workbench.delivery.submission import SUM_TOLERANCE, id_keys
+from workbench.delivery.ranking import class_text
+from workbench.delivery.submission import id_keys
 from workbench.errors import DataError, nearest
+from workbench.exchange.given_cells import checked_predictions
 from workbench.metrics import Array
 from workbench.types import Schema
 from workbench.wording import counted
@@ -52,15 +54,9 @@ class Given:
         Raises:
             DataError: the file cannot be read; columns are absent or cannot be told apart; ids are absent or repeated.
         """
-        known = (schema.id,) if schema.id is not None else POSITIONS
-        frame = read_table(file, text=[name for name in known if name], encoding=encoding)
+        frame = read_table(file, text=POSITIONS if schema.id is None else [schema.id], encoding=encoding)
         names = [str(name) for name in frame.columns]
-        identifier = next((name for name in known if name in names), None)
-        if identifier is None and schema.id is not None:
-            raise DataError(
-                f"{file} has no column '{schema.id}' (data.id), by which rows are joined; it has {_listed(names)}."
-                f"{nearest(schema.id, names)}"
-            )
+        identifier = _identifier(file, schema, names)
         columns = _prediction_columns(file, schema, [name for name in names if name not in (identifier, FOLD)])
         return cls(
             file=file,
@@ -72,9 +68,9 @@ class Given:
         )
 
     @property
-    def probabilities(self) -> bool:
-        """Whether cells are probabilities."""
-        return self.schema.task != "regression"
+    def hint(self) -> str:
+        """What to think of where ids are not those expected."""
+        return "" if self.schema.id is not None else " (data.id is not set: rows are known by their position, from 0)"
 
     def find(self, ids: Sequence[Any] | Array) -> Array:
         """Return the file's row of each id, -1 where it has none, ``(ids,)``."""
@@ -92,7 +88,7 @@ class Given:
             examples = some([id_keys([ids[index]])[0] for index in lacking[:SHOWN]])
             raise DataError(
                 f"{self.file} lacks {len(lacking):,} of {len(ids):,} {what}, such as {self.id} {examples}; predict "
-                "each of them"
+                f"each of them{self.hint}"
             )
         return rows
 
@@ -107,44 +103,11 @@ class Given:
         Raises:
             DataError: cells are no numbers, not finite, no probabilities, or classes' do not sum to 1.
         """
-        findings = [said for name in self.cells for said in self._findings(self.cells[name].iloc[rows], rows)]
-        if findings:
-            raise DataError(f"{self.file}: " + "; ".join(findings))
-        cells: Array = self.cells.iloc[rows].to_numpy(dtype=np.float64)
-        if cells.shape[1] == 1:
-            return cells
-        total = cells.sum(axis=1)
-        wrong = np.flatnonzero(np.abs(total - 1.0) > SUM_TOLERANCE)
-        if len(wrong):
-            raise DataError(
-                f"{self.file}: class probabilities of {counted(len(wrong), 'row')} do not sum to 1, such as "
-                f"{total[wrong[0]]:.6g} of {self.id} '{self.keys[rows[wrong[0]]]}'"
-            )
-        cells = cells / total[:, np.newaxis]
-        return cells[:, 1:] if self.schema.outputs == 1 else cells
-
-    def _findings(self, column: pd.Series[Any], rows: Array) -> list[str]:
-        """Return what is wrong with a column of cells, those of the file's ``rows``."""
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-        gaps = column.isna().to_numpy()
-        text = ~gaps & np.isnan(numbers)
-        outside = (numbers < 0.0) | (numbers > 1.0) if self.probabilities else np.zeros(len(numbers), dtype=bool)
-        checks = {
-            "empty": gaps,
-            "no number": text,
-            "infinite": np.isinf(numbers),
-            "no probability of 0 to 1": outside & np.isfinite(numbers),
-        }
-        return [
-            f"column '{column.name}': {counted(int(wrong.sum()), 'cell')} {said}, such as "
-            + self._example(column, rows, wrong)
-            for said, wrong in checks.items()
-            if wrong.any()
-        ]
-
-    def _example(self, column: pd.Series[Any], rows: Array, wrong: Array) -> str:
-        first = int(wrong.argmax())
-        return f"{column.iloc[first]!s} of {self.id} '{self.keys[rows[first]]}'"
+        cells = self.cells.iloc[rows]
+        try:
+            return checked_predictions(cells.set_axis(self.keys[rows], axis=0), self.id, self.schema)
+        except DataError as error:
+            raise DataError(f"{self.file}: {error}") from error
 
 
 def some(texts: Sequence[str]) -> str:
@@ -152,12 +115,30 @@ def some(texts: Sequence[str]) -> str:
     return ", ".join(f"'{text}'" for text in texts[:SHOWN])
 
 
+def _identifier(file: Path, schema: Schema, names: Sequence[str]) -> str | None:
+    """Return the column that rows are joined by; ``None`` where it is their order."""
+    if schema.id is not None:
+        if schema.id not in names:
+            raise DataError(
+                f"{file} has no column '{schema.id}' (data.id), by which rows are joined; it has {_listed(names)}."
+                f"{nearest(schema.id, names)}"
+            )
+        return schema.id
+    found = next((name for name in POSITIONS if name in names), None)
+    if found in {column.name for column in schema.columns}:
+        raise DataError(
+            f"{file}: '{found}' is a column of your training table too, and not the id: set 'data.id: {found}' to join "
+            f"by it, or rename the file's to '{POSITIONS[-1]}', positions from 0"
+        )
+    return found
+
+
 def _prediction_columns(file: Path, schema: Schema, names: Sequence[str]) -> tuple[str, ...]:
     """Return the column of each class in code order, or the single one."""
     columns = columns_of_classes(schema, names)
     if columns and len(columns) == len(names):
         return columns
-    if len(names) == 1 and schema.outputs == 1:
+    if len(names) == 1 and schema.outputs == 1 and names[0] not in {class_text(value) for value in schema.classes[:1]}:
         return tuple(names)
     raise DataError(
         f"{file}: expected {_expected(schema)} beside the id and '{FOLD}', got {_listed(names)}; rename or remove "

@@ -74,7 +74,7 @@ def _strangers(dataset: Dataset, plan: FoldPlan, oof: Given) -> Iterator[str]:
     if unknown and not dataset.extra and dataset.planning.positions is None:
         raise DataError(
             f"{oof.file}: {counted(len(unknown), 'id')} that the training table does not have, such as {oof.id} "
-            f"{some(unknown)}; are they of this competition's train table?"
+            f"{some(unknown)}; are they of this competition's train table?{oof.hint}"
         )
     if unknown:
         yield f"{counted(len(unknown), 'row')} that you do not validate are ignored, such as {oof.id} {some(unknown)}"
@@ -117,7 +117,7 @@ def _of_test(dataset: Dataset, test: Given) -> Array:
     if unknown := test.unknown(ids, held):
         raise DataError(
             f"{test.file}: {counted(len(unknown), 'id')} that the test table does not have, such as {test.id} "
-            f"{some(unknown)}; are they of this competition's test table?"
+            f"{some(unknown)}; are they of this competition's test table?{test.hint}"
         )
     return test.predictions(test.rows_of(ids, "rows of the test table"))
 
