@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from benchmarks.blends.forked import forked
+from benchmarks.blends.generated import generate
 from benchmarks.blends.rivals import RIVALS, TITLES, OutOfTime, Watched, installed
 from benchmarks.measurement import Frozen
 from workbench import registry
@@ -107,6 +108,9 @@ IMPORTED = (
 """What contenders import when they begin: neither its seconds nor its memory is theirs."""
 
 
+SMALL, SMALL_LIMIT = (200, 3), 1.0
+"""Rows and members that a contender blends before it is measured, so that all is loaded, and for how many seconds."""
+
 MEMORY = 0.8
 """A contender that takes more of the memory that is free is ended, before the system ends something."""
 
@@ -144,16 +148,18 @@ class Contest:
         return None
 
     def _measured(self, case: Case, name: str) -> Blended:
-        function = partial(_rival, case, name) if name in RIVALS else partial(own, case.members, name)
+        fits = _rival if name in RIVALS else own
+        function = partial(fits, case.members, name, case.limit)
         # A rival ends itself when time is up; it may be at a long call, or between two.
         margin = 1.2 if name in RIVALS else 1.0
         most_mb = MEMORY * psutil.virtual_memory().available / 2**20
-        found = forked(function, margin * case.limit + 1.0, most_mb)
+        small = partial(fits, generate(case.metric, *SMALL), name, SMALL_LIMIT)
+        found = forked(function, margin * case.limit + 1.0, first=small, most_mb=most_mb)
         return case.told(name, found.result or Found(failure=found.failure), found.extra_mb)
 
 
-def own(members: Members, name: str) -> Found:
-    """Fit a method of ours, from members as they come."""
+def own(members: Members, name: str, _: float = math.inf) -> Found:
+    """Fit a method of ours, from members as they come. It knows no limit."""
     began = time.perf_counter()
     try:
         blended = _fitted(members, name)
@@ -185,13 +191,13 @@ def _fitted(members: Members, name: str) -> _Fitted:
     return _Fitted(FittedBlend(mix=fit.mix, probabilities=members.classification), fit.gap, canonical)
 
 
-def _rival(case: Case, name: str) -> Found:
-    watched, finished = Watched(case.members, case.limit), True
+def _rival(members: Members, name: str, limit: float) -> Found:
+    watched, finished = Watched(members, limit), True
     began = time.perf_counter()
     try:
-        RIVALS[name][1](case.members, watched)
+        RIVALS[name][1](members, watched)
     except OutOfTime:
         finished = False
     seconds = time.perf_counter() - began
-    failure = "" if finished else f"> {case.limit:g} s"
+    failure = "" if finished else f"> {limit:g} s"
     return Found(loss=watched.best, seconds=seconds, finished=finished, failure=failure)

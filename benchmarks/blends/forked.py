@@ -47,14 +47,21 @@ def import_all(modules: Iterable[str]) -> None:
             importlib.import_module(module)
 
 
-def forked(function: Callable[[], Result], limit: float, most_mb: float = float("inf")) -> Forked[Result]:
+def forked(
+    function: Callable[[], Result],
+    limit: float,
+    *,
+    first: Callable[[], object] | None = None,
+    most_mb: float = float("inf"),
+) -> Forked[Result]:
     """Call a function in a process of its own; end that after ``limit`` seconds, or with more memory than ``most_mb``.
 
+    ``first`` is called there before, and neither measured nor limited: for what only a process' first call needs.
     The result crosses to this process: it must be small, and made of plain values.
     """
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(function, there), daemon=True)
+    process = context.Process(target=_answer, args=(function, first, there), daemon=True)
     with warnings.catch_warnings():
         # Python and JAX warn of forks where there are threads. Here nothing has begun any but BLAS, which knows forks.
         warnings.simplefilter("ignore")
@@ -68,7 +75,9 @@ def forked(function: Callable[[], Result], limit: float, most_mb: float = float(
         here.close()
 
 
-def _answer(function: Callable[[], Result], there: Connection) -> None:
+def _answer(function: Callable[[], Result], first: Callable[[], object] | None, there: Connection) -> None:
+    if first is not None:
+        first()
     there.send(_resident(psutil.Process()))
     try:
         answer, failure = function(), ""
@@ -79,19 +88,20 @@ def _answer(function: Callable[[], Result], there: Connection) -> None:
 
 def _watched(pid: int, here: Connection, limit: float, most_mb: float) -> Forked[Result]:
     process = psutil.Process(pid)
-    first, until = here.recv(), time.monotonic() + limit
-    peak = first
+    start = peak = 0.0
     try:
+        start = peak = here.recv()
+        until = time.monotonic() + limit
         while not here.poll(SAMPLE_SECONDS):
             peak = max(peak, _resident(process))
             if time.monotonic() > until:
-                return Forked(None, f"> {limit:g} s", peak - first)
-            if peak - first > most_mb:
-                return Forked(None, f"> {most_mb / 1024:.0f} GB", peak - first)
+                return Forked(None, f"> {limit:g} s", peak - start)
+            if peak - start > most_mb:
+                return Forked(None, f"> {most_mb / 1024:.0f} GB", peak - start)
         result, failure, peak = here.recv()
     except (EOFError, psutil.NoSuchProcess):
-        return Forked(None, "the process was ended, perhaps for want of memory", peak - first)
-    return Forked(result, failure, peak - first)
+        return Forked(None, "the process was ended, perhaps for want of memory", peak - start)
+    return Forked(result, failure, peak - start)
 
 
 def _resident(process: psutil.Process) -> float:

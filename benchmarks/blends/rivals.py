@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -62,21 +61,24 @@ class Watched:
         return next((seconds for seconds, found in self.history if found <= loss), None)
 
 
-Rival = Callable[[Members, Watched], None]
+Rival = Callable[[Members, Watched], object]
 
 
-def scipy_nelder_mead(members: Members, watched: Watched, evaluations: int | None = None) -> None:
-    """Run plain ``scipy.optimize.minimize`` on softmax weights, from equal ones, as its defaults are."""
+def scipy_nelder_mead(members: Members, watched: Watched, start: Array | None = None) -> Array:
+    """Run plain ``scipy.optimize.minimize`` on softmax weights, as its defaults are; return the logits where it ends.
+
+    It starts at equal weights, unless ``start`` gives logits ``(members,)``.
+    """
     from scipy.optimize import minimize
     from scipy.special import softmax
 
-    options: dict[str, Any] = {} if evaluations is None else {"maxfev": evaluations, "maxiter": evaluations}
-    minimize(  # type: ignore[call-overload]  # the stubs name each option
+    result = minimize(
         lambda logits: watched(members.blend(softmax(logits))),
-        np.zeros(len(members)),
+        np.zeros(len(members)) if start is None else start,
         method="Nelder-Mead",
-        options=options,
     )
+    logits: Array = result.x
+    return logits
 
 
 def hillclimbers(members: Members, watched: Watched) -> None:
