@@ -43,3 +43,7 @@ def test_a_family_is_as_its_row_says(name):
 
 def test_preparations_are_those_of_the_registry():
     assert set(rows("preparations.md")) == set(registry.BUILT_INS["preparations"])
+
+
+def test_ensemble_methods_are_those_of_the_registry():
+    assert set(rows("ensembles.md")) == {"auto", *registry.BUILT_INS["ensembles"]}
