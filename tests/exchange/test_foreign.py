@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from workbench.blend_stage import blend_trials, predict_test
+from workbench.cli import app
 from workbench.errors import ConfigError, DataError, StoreError
 from workbench.exchange.foreign import Adoption
 from workbench.exchange.given import Given
@@ -269,6 +271,20 @@ def test_without_ids_rows_are_known_by_their_position(tmp_path):
         pd.read_csv(team.folder / name).assign(id=1).to_csv(team.folder / name, index=False)
     with pytest.raises(DataError, match=r"'id' is a column of your training table too.*set 'data.id: id'"):
         team.merge(team.write(plain.assign(id=range(60))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "expected a pack, or --oof OOF.csv, got neither"),
+        (["alice.wbz", "--oof", "oof.csv"], "expected a pack, or --oof OOF.csv, got both"),
+        (["--oof", "oof.csv"], "--oof needs --author"),
+        (["alice.wbz", "--name", "forest"], "--name belongs to --oof"),
+    ],
+)
+def test_one_command_has_two_forms(team, arguments, said):
+    result = CliRunner().invoke(app, ["merge", str(team.folder), *arguments])
+    assert (result.exit_code, said in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("ids", [True, False])
