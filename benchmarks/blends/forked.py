@@ -76,8 +76,9 @@ def forked(
 
 
 def _answer(function: Callable[[], Result], first: Callable[[], object] | None, there: Connection) -> None:
-    if first is not None:
-        first()
+    with contextlib.suppress(Exception):  # what fails here fails again where it is measured, and is told then
+        if first is not None:
+            first()
     there.send(_resident(psutil.Process()))
     try:
         answer, failure = function(), ""
