@@ -22,7 +22,7 @@ from benchmarks.measurement import Frozen
 from workbench import registry
 from workbench.blending.fitted import FittedBlend
 from workbench.blending.mix import equal
-from workbench.ensembles.blend import AUTO, AUTO_METHODS, BlendSettings, blend
+from workbench.ensembles.blend import AUTO, BlendSettings, blend
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import NotApplicable, make_method
 
@@ -91,8 +91,7 @@ class Case:
 
 def contenders() -> list[str]:
     """Return who takes part, in the table's order."""
-    known = registry.references("ensembles")
-    return [SINGLE, *(name for name in AUTO_METHODS if name in known), AUTO, *RIVALS]
+    return [SINGLE, *registry.references("ensembles"), AUTO, *RIVALS]
 
 
 def title(contender: str) -> str:

@@ -23,7 +23,7 @@ from workbench.ensembles.deciding import fit_decision
 from workbench.ensembles.members import Members
 from workbench.ensembles.pipeline import Pipeline
 from workbench.metrics import Array
-from workbench.registry import resolve
+from workbench.registry import references, resolve
 from workbench.seeds import derive_seed
 
 PER_FAMILY = 2
@@ -128,9 +128,13 @@ def tested(searched: Searched, draw: int, families: tuple[str, ...], per_family:
     some = searched.take(searched.best_of_each(per_family))
     some = some.take([i for i, ref in enumerate(some.members.refs) if ref.family in families]).canonical()
     members = some.members
-    trained, table = compare(BlendSettings(decision="auto").pipelines, members)
+    pipelines = BlendSettings().pipelines
+    trained, table = compare(pipelines, members)
     chosen = choose(trained, table)
-    entries = [*_singles(some), *(_entry(some, one.name, one) for one in trained), _entry(some, CHOSEN, chosen)]
+    others = [name for name in references("ensembles") if name not in pipelines]
+    more, more_table = compare({name: BlendSettings(method=name).pipelines[name] for name in others}, members)
+    methods = [_entry(some, one.name, one) for one in (*trained, *more)]
+    entries = [*_singles(some), *methods, _entry(some, CHOSEN, chosen)]
     unit, scores = _scored(some, entries)
     return Tested(
         name=searched.name,
@@ -144,7 +148,7 @@ def tested(searched: Searched, draw: int, families: tuple[str, ...], per_family:
         test_rows=len(some.test_y),
         unit=unit,
         chosen=chosen.name,
-        failures={row.method: row.failure for row in table if row.failure},
+        failures={row.method: row.failure for row in (*table, *more_table) if row.failure},
         scores=tuple(scores),
     )
 
