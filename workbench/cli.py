@@ -297,6 +297,21 @@ def pack_trials(
     show_packed(_console(), pack(experiment, out, top=top, author=author, bundles=bundles))
 
 
+@app.command()
+def folds(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.")] = Path("folds.csv"),
+    store: Store = None,
+    seed: Seed = None,
+    settings: Settings = None,
+) -> None:
+    """Write which fold validates each row, for models that are trained elsewhere and merged with merge --oof."""
+    from workbench.exchange.folds_table import write_folds
+
+    table = write_folds(_experiment(folder, store, seed, settings), out)
+    _console().print(f"wrote {out}: {len(table)} rows, columns {', '.join(table.columns)}")
+
+
 @app.command("merge")
 def merge_trials(
     folder: Folder,
