@@ -67,10 +67,9 @@ class BoostedStack(Value):
         given = 0 if features is None or not self.features else features.shape[1]
         if given != self.features:
             raise ValueError(f"this stack looks at {self.features} raw features, received {given}")
-        moved = [into(predictions[place], self.space) for place in self.inputs]
-        columns = np.hstack(moved if features is None or not self.features else [*moved, features])
+        columns, mean = stack_columns(predictions, self.inputs, self.space, features if self.features else None)
         raw: Array = self._booster.predict(columns, raw_score=True, num_threads=1)
-        return out_of(np.mean(moved, axis=0) + raw.reshape(len(columns), -1), self.space)
+        return out_of(mean + raw.reshape(mean.shape), self.space)
 
     @cached_property
     def _booster(self) -> Any:
@@ -86,6 +85,30 @@ class BoostedStack(Value):
         return shares
 
     def take(self, order: Sequence[int]) -> BoostedStack:
-        """Return the mix of the same members in the order ``order``."""
+        """Return the mix of the members in the order ``order``, among which all of its own must be."""
         places = {old: new for new, old in enumerate(order)}
         return self.model_copy(update={"inputs": tuple(places[place] for place in self.inputs)})
+
+
+def stack_columns(
+    predictions: Array, inputs: Sequence[int], space: Space, features: Array | None
+) -> tuple[Array, Array]:
+    """Return what boosted trees look at, float32 ``(rows, columns)``, and the mean that they correct.
+
+    Args:
+        predictions: Of each member, ``(members, rows, outputs)``.
+        inputs: The members' places among them, in the order of the columns.
+        space: Where the mean is taken, ``(rows, outputs)``.
+        features: Raw features ``(rows, columns)`` that follow the members', or ``None``.
+    """
+    rows, outputs = predictions.shape[1:]
+    own = len(inputs) * outputs
+    columns = np.empty((rows, own + (0 if features is None else features.shape[1])), np.float32)
+    mean = np.zeros((rows, outputs))
+    for number, place in enumerate(inputs):
+        moved = into(predictions[place], space)
+        columns[:, number * outputs : (number + 1) * outputs] = moved
+        mean += moved / len(inputs)
+    if features is not None:
+        columns[:, own:] = features
+    return columns, mean

@@ -18,6 +18,9 @@ Space = Literal["linear", "log1p", "log", "logit"]
 TINY = 1e-12
 """Probabilities are held so far from 0 and 1, and values so far from 0, before their logarithm is taken."""
 
+TIED = 12
+"""Decimals of a mean rank: ranks of a million rows are 5e-7 apart."""
+
 
 class Weighted(Value):
     """The weighted average of predictions.
@@ -80,7 +83,7 @@ class Ranked(Value):
         total = np.zeros(predictions.shape[1:])
         for weight, values, ranks, prediction in zip(self.weights, self.values, self.ranks, predictions, strict=True):
             total += weight * np.interp(prediction, values, ranks)
-        return total
+        return np.round(total, TIED)  # sums in another order must not part what is tied
 
     def shares(self) -> Array:
         """Return how much each member counts, ``(members,)``, not negative, 1 in all."""

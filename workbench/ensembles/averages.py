@@ -24,7 +24,7 @@ KNOTS = 1001
 class Mean:
     """The plain mean. ``seed`` is not used."""
 
-    simplicity: ClassVar[int] = 0
+    simplicity: ClassVar[int] = 1
     seed: int = 0
 
     def fit(self, members: Members) -> Fit:
@@ -36,7 +36,7 @@ class Mean:
 class GeometricMean:
     """The mean of log-odds or log-probabilities, and of the logarithms of values that are all positive."""
 
-    simplicity: ClassVar[int] = 1
+    simplicity: ClassVar[int] = 2
     seed: int = 0
 
     def fit(self, members: Members) -> Fit:
@@ -57,7 +57,7 @@ class GeometricMean:
 class RankAverage:
     """The mean of ranks, for metrics that look at the order of rows alone."""
 
-    simplicity: ClassVar[int] = 2
+    simplicity: ClassVar[int] = 3
     seed: int = 0
 
     def fit(self, members: Members) -> Fit:

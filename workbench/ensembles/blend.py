@@ -22,16 +22,8 @@ from workbench.ensembles.selection import CORRELATED, Selection, correlations
 AUTO = "auto"
 """Every method of `AUTO_METHODS` is tried, and the simplest one taken that is as good as the best."""
 
-AUTO_METHODS = (
-    "mean",
-    "geometric_mean",
-    "rank_average",
-    "convex",
-    "greedy",
-    "hill_climbing",
-    "nelder_mead",
-    "stacking",
-)
+AUTO_METHODS = ("convex", "mean", "geometric_mean", "rank_average", "greedy", "nelder_mead", "stacking")
+"""Not ``hill_climbing``: ``nelder_mead`` starts where it ends, and goes on from there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.blending.stacks import BoostedStack
-from workbench.blending.weighted import Space, into
+from workbench.blending.stacks import BoostedStack, stack_columns
+from workbench.ensembles.linear_stack import stacking_space
 from workbench.ensembles.members import Members
 from workbench.metrics import Array
 from workbench.seeds import derive_seed
@@ -31,22 +31,27 @@ PARAMETERS = {
 }
 """Few leaves and slow: what is left to learn over the mean is little, and mostly noise."""
 
+FEWEST = 2 * 20
+"""With fewer rows no tree splits: each leaf has ``min_data_in_leaf``."""
+
 
 def boosted_stack(members: Members, *, features: bool, seed: int) -> BoostedStack:
-    """Fit trees on all rows, for as many rounds as are best for the splits left out in turn (at least 1)."""
+    """Fit trees on all rows, for as many rounds as are best for the splits left out in turn (at least 1).
+
+    Outside of some split that the metric can score there must be `FEWEST` rows.
+    """
     import lightgbm
 
-    space: Space = "logit" if members.classification else "linear"
-    moved = [into(prediction, space) for prediction in members.predictions]
+    space, y = stacking_space(members), members.y
     raw = members.features if features else None
-    columns = np.hstack(moved if raw is None else [*moved, raw])
+    columns, mean = stack_columns(members.predictions, range(len(members)), space, raw)
     threads = 1 if len(members.row) < THREADED else 0
     parameters = {**PARAMETERS, **_objective(members), "num_threads": threads, "seed": derive_seed(seed, "stack")}
     data = lightgbm.Dataset(
         columns,
-        members.y,
+        np.log1p(np.maximum(y, 0.0)) if space == "log1p" else y,
         weight=members.mass * len(members.row),
-        init_score=np.mean(moved, axis=0).ravel(order="F"),
+        init_score=mean.ravel(order="F"),
         params=parameters,
         free_raw_data=False,
     )
@@ -74,7 +79,8 @@ def _rounds(members: Members, data: Any, parameters: dict[str, Any]) -> int:
     """Return how many rounds are best for splits that the trees have not seen."""
     import lightgbm
 
-    folds = [fold for fold in (_fold(members, part) for part in members.slices) if len(fold[0])]
+    parts = zip(members.slices, members.defined, strict=True)
+    folds = [fold for fold in (_fold(members, part) for part, defined in parts if defined) if len(fold[0]) >= FEWEST]
     history = lightgbm.cv(
         parameters,
         data,
@@ -87,5 +93,4 @@ def _rounds(members: Members, data: Any, parameters: dict[str, Any]) -> int:
 
 
 def _fold(members: Members, part: slice) -> tuple[Array, Array]:
-    outside = ~np.isin(members.row, members.row[part])
-    return np.flatnonzero(outside), np.arange(part.start, part.stop)
+    return np.flatnonzero(members.outside(part)), np.arange(part.start, part.stop)

@@ -119,9 +119,10 @@ def _table(trained: list[Trained], members: Members) -> list[MethodScore]:
         return []
     losses = np.array([_loss(members, one.nested.score) for one in trained])
     best = int(np.argmin(losses))
+    behind = losses - losses[best] if np.isfinite(losses[best]) else np.full(len(losses), np.nan)
     samples = bootstrap(members, [one.nested.predictions for one in trained])
     return [
-        _row(one, losses[i] - losses[best], _spread(samples[:, i] - samples[:, best]), interval(samples[:, i]))
+        _row(one, behind[i], _spread(samples[:, i] - samples[:, best]), interval(samples[:, i]))
         for i, one in enumerate(trained)
     ]
 

@@ -36,7 +36,7 @@ class Convex:
         seed: Not used: nothing is random.
     """
 
-    simplicity: ClassVar[int] = 3
+    simplicity: ClassVar[int] = 0
     per_class: bool = False
     seed: int = 0
 

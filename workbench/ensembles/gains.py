@@ -11,6 +11,7 @@ import numpy as np
 from workbench.blending.fitted import FittedBlend
 from workbench.ensembles.choice import Trained
 from workbench.ensembles.convex import Convex
+from workbench.ensembles.greedy import Greedy
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import NotApplicable
 from workbench.ensembles.nested import nest
@@ -51,7 +52,7 @@ def member_gains(
     own = pipeline if chosen.fitted.blend.decision is not None else replace(pipeline, decide=None)
     if chosen.seconds * len(places) <= seconds:
         return _differences(members, own, places, _loss(members, chosen.nested.score), chosen.seconds, deadline)
-    quick = own if chosen.simplicity <= Convex.simplicity else replace(own, method=Convex(), bagging="none")
+    quick = own if chosen.simplicity < Greedy.simplicity else replace(own, method=Convex(), bagging="none")
     sample = _sample(members, round(seconds / (len(places) + 1) / (PER_NUMBER * _numbers(members))))
     began = time.perf_counter()
     whole = _nested_loss(sample, quick)

@@ -144,6 +144,14 @@ class Members:
             features=None if self.features is None else self.features[keep],
         )
 
+    def outside(self, part: slice) -> Array:
+        """Say of each row whether it may be fitted on before ``part`` is scored, ``(rows,)``.
+
+        By the row's index in the table: what another repeat predicted for a row of ``part`` is not outside either.
+        """
+        found: Array = ~np.isin(self.row, self.row[part])
+        return found
+
     def take(self, order: Sequence[int] | Array) -> Members:
         """Return the members ``order`` alone, in this order, on the same rows."""
         return replace(self, refs=tuple(self.refs[i] for i in order), predictions=self.predictions[list(order)])

@@ -30,7 +30,11 @@ class Method(Protocol):
     """
 
     simplicity: ClassVar[int]
-    """`auto` takes the smallest one of those that are as good as the best."""
+    """`auto` takes the smallest one of those that are as good as the best.
+
+    Convex weights come first, with one solution and nothing to tune. Averages that fit nothing come after them: they
+    count every member alike, and a few bad ones spoil them more than it costs to fit weights.
+    """
 
     @property
     def seed(self) -> int:

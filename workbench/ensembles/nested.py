@@ -65,7 +65,7 @@ def _scored(members: Members, predictions: Array) -> Nested:
 
 
 def _outside(fits: Fits, members: Members, part: slice) -> FittedBlend:
-    outside = ~np.isin(members.row, members.row[part])
+    outside = members.outside(part)
     return fits(members.rows_where(outside)) if outside.any() else _plain(members)
 
 

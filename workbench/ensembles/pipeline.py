@@ -91,12 +91,14 @@ class Pipeline:
 
     def _parts(self, members: Members) -> list[tuple[int, Members]]:
         """Return each bag's number and members."""
-        if self.bagging == "folds":
-            parts = members.slices
-            return [(i, members.rows_where(~np.isin(members.row, members.row[part]))) for i, part in enumerate(parts)]
         if self.bagging == "seeds":
             return [(bag, members) for bag in range(self.bags)]
-        return [(bag, members.rows_where(self._drawn(members, bag))) for bag in range(self.bags)]
+        if self.bagging == "folds":
+            drawn = [members.outside(part) for part in members.slices]
+        else:
+            drawn = [self._drawn(members, bag) for bag in range(self.bags)]
+        parts = [(bag, members.rows_where(keep)) for bag, keep in enumerate(drawn) if keep.any()]
+        return parts or [(0, members)]
 
     def _drawn(self, members: Members, bag: int) -> Array:
         """Return which rows are in a bag, ``(rows,)``: a random two thirds of the table's rows."""
@@ -107,8 +109,9 @@ class Pipeline:
 
 
 def mean_of(mixes: list[Mix]) -> Mix:
-    """Return the mean of mixes; of weighted averages in one space that is one weighted average."""
+    """Return the mean of mixes; of weighted averages of values that is one weighted average."""
     averages = [mix for mix in mixes if isinstance(mix, Weighted) and mix.space == "linear"]
     if len(averages) == len(mixes):
-        return Weighted.of(np.mean([mix.array for mix in averages], axis=0))
+        # Weights by class may be found in some bags, and not be worth it in others.
+        return Weighted.of(np.mean(np.stack(np.broadcast_arrays(*(mix.array for mix in averages))), axis=0))
     return Average(mixes=tuple(mixes))

@@ -11,7 +11,7 @@ import numpy as np
 
 from workbench import registry
 from workbench.blending.mix import Levels, Mix
-from workbench.ensembles.boosted_stack import boosted_stack
+from workbench.ensembles.boosted_stack import FEWEST, boosted_stack
 from workbench.ensembles.linear_stack import linear_stack
 from workbench.ensembles.members import Candidate, Members
 from workbench.ensembles.method import Fit, Method
@@ -71,7 +71,8 @@ class Stacking:
         return Fit(self._second(members) if self.levels == 2 else self._first(members, self.model))
 
     def _first(self, members: Members, model: str) -> Mix:
-        if len(members.slices) < 2:  # nothing is left to fit on without a split
+        least = FEWEST if model == "boosted" else 1
+        if not any(members.outside(part).sum() >= least for part in _scored(members)):  # nothing to fit on
             return linear_stack(members, penalties=(np.inf,))
         if model == "linear":
             return linear_stack(members)
@@ -91,7 +92,7 @@ class Stacking:
         ]
         predictions = np.empty((len(fits), *members.predictions.shape[1:]))
         for part in members.slices:
-            outside = ~np.isin(members.row, members.row[part])
+            outside = members.outside(part)
             if not outside.any():
                 return fits[0](members)
             others = members.rows_where(outside)
@@ -99,7 +100,13 @@ class Stacking:
             for place, fit in enumerate(fits):
                 predictions[place, part] = fit(others).apply(members.predictions[:, part], features)
         level = _with_predictions(members, predictions)
-        return Levels(first=tuple(fit(members) for fit in fits), then=weighted.fit(level).mix)
+        then = weighted.fit(level).mix
+        counting = np.flatnonzero(then.shares()).tolist()
+        return Levels(first=tuple(fits[place](members) for place in counting), then=then.take(counting))
+
+
+def _scored(members: Members) -> list[slice]:
+    return [part for part, defined in zip(members.slices, members.defined, strict=True) if defined]
 
 
 def _with_predictions(members: Members, predictions: Array) -> Members:

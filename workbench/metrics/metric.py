@@ -30,7 +30,12 @@ class Metric:
     monitor: str | None = None
 
     def __call__(self, y: Array, prediction: Array, weight: Array | None = None) -> float:
-        """Score predictions of shape ``(rows, outputs)`` against ``y`` of shape ``(rows,)``."""
+        """Score predictions of shape ``(rows, outputs)`` against ``y`` of shape ``(rows,)``.
+
+        NaN where no row has weight: there is nothing to take a mean of.
+        """
+        if weight is not None and not np.any(weight):
+            return float("nan")
         value = self.function(y, as_needed(prediction, self.needs), weight)
         return float(value)
 
