@@ -14,7 +14,7 @@ from workbench.blending.result import BlendResult, MethodScore
 from workbench.blending.wording import decision_in_words
 from workbench.ensembles.choice import ROUNDING
 from workbench.ensembles.finalists import Finalist
-from workbench.types import Direction
+from workbench.types import Direction, MetricRef
 
 
 def show_blend(console: Console, blend: BlendResult, *, metric: str, direction: Direction) -> None:
@@ -35,20 +35,25 @@ def show_finalists(
     table: Sequence[MethodScore],
     files: Sequence[Path],
     *,
-    metric: str,
-    direction: Direction,
+    metric: MetricRef,
+    left_out: Sequence[str] = (),
 ) -> None:
-    """Print all that were compared, and the two that are proposed."""
-    better = "less" if direction == "minimize" else "more"
-    console.print(methods(table, metric=metric, better=better, chosen=finalists[0].name))
+    """Print all that were compared, the two that are proposed, and what was left out."""
+    better = "less" if metric.direction == "minimize" else "more"
+    console.print(methods(table, metric=metric.name, better=better, chosen=finalists[0].name))
+    measure = "rank correlation {:.4f} with the first on the test table"
+    if metric.needs == "labels":
+        measure = "the same label as the first on {:.2%} of the test table"
     for number, (one, file) in enumerate(zip(finalists, files, strict=True), start=1):
-        agrees = "" if number == 1 else f", rank correlation {one.agreement:.4f} with the first on the test table"
+        agrees = "" if number == 1 else f", {measure.format(one.agreement)}"
         console.print(
             Text(f"{number}. {one.name}: nested {one.score.nested:.5g} ({interval(one.score)}){agrees}"), soft_wrap=True
         )
         console.print(Text(f"   {file}", style="dim"), soft_wrap=True)
     if len(finalists) < 2:
         console.print(Text("nothing that differs is nearly as good: there is no second one", style="yellow"))
+    for line in left_out:
+        console.print(Text(line, style="yellow"), soft_wrap=True)
 
 
 def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: str) -> Table:

@@ -261,9 +261,9 @@ def finalists(
     from workbench.finalists import propose_finalists
 
     experiment = _experiment(folder, store, seed, settings)
-    metric, found = experiment.metric_ref(), propose_finalists(experiment, out)
+    found = propose_finalists(experiment, out)
     show_finalists(
-        _console(), found.finalists, found.table, found.files, metric=metric.name, direction=metric.direction
+        _console(), found.finalists, found.table, found.files, metric=experiment.metric_ref(), left_out=found.left_out
     )
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workbench import signals
-from workbench.blend_stage import blend_settings, gather_members, predict_test
+from workbench.blend_stage import Gathered, blend_settings, gather_members, member_test, predict_test
 from workbench.blending.result import BlendResult, MethodScore
 from workbench.delivery_stage import Delivery
 from workbench.ensembles.finalists import Finalist, propose
-from workbench.errors import ConfigError
+from workbench.errors import ConfigError, NothingToDeliver, StoreError
 from workbench.experiment import Experiment
 from workbench.metrics import Array
-from workbench.workspace import open_workspace
+from workbench.workspace import Workspace, open_workspace
 
 
 class Proposal(NamedTuple):
@@ -35,14 +35,13 @@ def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Pro
 
     Raises:
         ConfigError: the experiment has no test table.
-        NothingToDeliver: no trial is complete.
-        StoreError: a trial has no predictions of the test table as it is now.
+        NothingToDeliver: no trial is complete, or none has predictions of the test table as it is now.
     """
     if experiment.config.data.test is None:
         raise ConfigError("finalists are submissions, and data.test is not set: name the table to predict")
     folder = folder or experiment.store / "finalists"
     with open_workspace(experiment) as workspace:
-        gathered = gather_members(workspace)
+        gathered = _that_predict(workspace, gather_members(workspace))
 
         def predict(blend: BlendResult) -> Array:
             return predict_test(workspace, blend)
@@ -55,3 +54,18 @@ def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Pro
             delivery.folder.mkdir(parents=True, exist_ok=True)
             files.append(delivery.submit(finalist.blend))
     return Proposal(finalists, tuple(file for file in files if file is not None), table, gathered.left_out)
+
+
+def _that_predict(workspace: Workspace, gathered: Gathered) -> Gathered:
+    """Leave out, and name, the members without predictions of the test table as it is now."""
+    kept, left_out = [], list(gathered.left_out)
+    for place, candidate in enumerate(gathered.members.refs):
+        try:
+            member_test(workspace, candidate)
+            kept.append(place)
+        except StoreError as error:
+            left_out.append(f"{candidate.trial} is not blended: it has no predictions of today's test table ({error})")
+    if not kept:
+        raise NothingToDeliver("no trial can be submitted: " + "; ".join(left_out))
+    members = gathered.members
+    return Gathered(members if len(kept) == len(members) else members.take(kept), tuple(left_out))

@@ -19,7 +19,8 @@ from workbench.ensembles.choice import Trained, compare
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import Fit, NotApplicable
 from workbench.ensembles.pipeline import Pipeline
-from workbench.metrics import Array
+from workbench.metrics import Array, labels
+from workbench.types import Needs
 
 TOLERANCE = 2.0
 """Blends so many standard errors (of the difference) behind the best one may still be as good."""
@@ -27,7 +28,7 @@ TOLERANCE = 2.0
 
 @dataclass(frozen=True)
 class Finalist:
-    """One proposal. ``agreement``: the correlation of its test predictions with the first one's."""
+    """One proposal. ``agreement``: how much its test predictions say what the first one's say (`agreement`)."""
 
     name: str
     blend: BlendResult
@@ -72,11 +73,11 @@ def propose(
         raise NotApplicable("; ".join(row.failure for row in table))
     rows = {row.method: row for row in table}
     ranked = sorted(trained, key=lambda one: (rows[one.name].behind_best, one.simplicity, one.name))
-    near = [one for one in ranked if _near(rows[one.name])]
+    near = [one for one in ranked if _near(rows[one.name])] or ranked[:1]
     blends = [_result(members, one, table) for one in near]
     predictions = [predict(blend) for blend in blends]
     found = [
-        Finalist(one.name, blend, rows[one.name], agreement(predictions[0], prediction))
+        Finalist(one.name, blend, rows[one.name], agreement(predictions[0], prediction, members.metric.needs))
         for one, blend, prediction in zip(near, blends, predictions, strict=True)
     ]
     others = [finalist for finalist in found[1:] if finalist.agreement < 1.0]
@@ -114,10 +115,15 @@ def _leaders(members: Members) -> list[int]:
     return list(best.values())
 
 
-def agreement(left: Array, right: Array) -> float:
-    """Return the correlation of two predictions ``(rows, outputs)`` by ranks within each output; 1 if equal."""
+def agreement(left: Array, right: Array, needs: Needs) -> float:
+    """Return how much two predictions ``(rows, outputs)`` say the same, 1 if they are equal.
+
+    Where labels are submitted, the share of rows with the same label; else the correlation by ranks within each output.
+    """
     from scipy.stats import rankdata
 
+    if needs == "labels":
+        return float(np.mean(labels(left) == labels(right)))
     if np.array_equal(left, right):
         return 1.0
     first, second = (rankdata(part, axis=0).ravel() for part in (left, right))

@@ -41,7 +41,7 @@ class Pool:
         Returns:
             Coefficients and intercepts.
         """
-        rows, classes, count = self._inputs.shape
+        _, classes, count = self._inputs.shape
         point = np.concatenate(start)
         centre = np.r_[np.full(count, 1.0 / count), np.zeros(classes)]
         pull = np.r_[np.full(count, penalty), np.full(classes, min(penalty, 1.0))]

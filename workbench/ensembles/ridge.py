@@ -30,13 +30,13 @@ class Ridge:
         self._shift = np.fromiter(chain(middles, [self._y.mean()]), dtype=np.float64)
         self._weight, self._products = np.empty(0), np.empty((0, 0))
 
-    def solve(self, weight: Array, penalty: float, start: tuple[Array, Array]) -> tuple[Array, Array]:
+    def solve(self, weight: Array, penalty: float, start: tuple[Array, Array]) -> tuple[Array, Array]:  # noqa: ARG002 - as `Pool`
         """Minimise ``sum w (y - x a - b)^2 / var(residual of the mean) + penalty |a - mean|^2`` in closed form.
 
         Args:
             weight: Of the rows, ``(rows,)``.
             penalty: Finite; the same for euros and for cents.
-            start: Coefficients, the mean's, that are kept where the mean leaves no residual; and intercepts.
+            start: Not used: the solution is in closed form.
 
         Returns:
             Coefficients ``(members,)`` and the intercept ``(1,)``.
