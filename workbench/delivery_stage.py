@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.blend_stage import blend_settings, blend_trials, predict_test
-from workbench.blending.result import BlendResult
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.data.readers import read_table
 from workbench.delivery.export import ExportSpec
 from workbench.delivery.layout import OutputLayout, layout_frame, make_layout
@@ -79,10 +79,11 @@ class Delivery:
         """Return a key of everything that a delivery depends on: equal keys deliver the same."""
         workspace = self.workspace
         complete = [(trial.name, trial.result.fit_key) for trial in workspace.trials() if trial.result is not None]
+        lent = workspace.lent(KEPT_BUNDLES)
         ensemble = workspace.experiment.config.ensemble.model_dump(mode="json")
         layout = self.layout.model_dump(mode="json")
         return fingerprint(
-            "delivery", workspace.ground.model_dump(mode="json"), complete, ensemble, layout, self._test()
+            "delivery", workspace.ground.model_dump(mode="json"), complete, lent, ensemble, layout, self._test()
         )
 
     def _test(self) -> list[str]:
@@ -98,19 +99,28 @@ class Delivery:
         return blend_trials(self.workspace)
 
     def exportable(self, blended: BlendResult) -> BlendResult:
-        """Return the blend, or one without the members that came from elsewhere as predictions, without a model.
+        """Return the blend, or one without the members that have predictions and no model.
+
+        Those came from elsewhere, or their models were not kept; one's own are refitted where that is asked for.
 
         Raises:
             NothingToDeliver: there is no other member.
         """
-        if all(self.workspace.bundled(member.fit_key) for member in blended.members):
+        if not self.without_models(blended):
             return blended
         if not self.workspace.candidates(1):
             raise NothingToDeliver(
-                "all members of the blend are predictions that came without models, so there is no model to export; "
+                "all members of the blend are predictions without models, so there is no model to export; "
                 "run some trials of your own, or write submissions alone: workbench finalists DIR"
             )
         return blend_trials(self.workspace, unbundled=False)
+
+    def without_models(self, blended: BlendResult) -> list[MemberRef]:
+        """Return the members that count and cannot be exported."""
+        refitted = self.workspace.experiment.config.ensemble.final is not None
+        own = {family.name for family in self.workspace.families if refitted}
+        counting = [member for member in blended.members if member.weight > 0 and member.family not in own]
+        return [member for member in counting if not self.workspace.bundled(member.fit_key)]
 
     def submit(self, blended: BlendResult) -> Path | None:
         """Write the submission of a blend's stored predictions, as no model can predict it; ``None`` without a test.
@@ -188,11 +198,12 @@ class Delivery:
         self._verify(delivered, predicted)
         return self._write(predicted)
 
-    def keep_bundles(self, blended: BlendResult) -> None:
-        """Remove the fold models of fits that are neither among a family's best nor in the blend."""
+    def keep_bundles(self, *blends: BlendResult) -> None:
+        """Remove the fold models of fits that are neither among a family's best nor in one of the blends."""
         workspace = self.workspace
         count = max(KEPT_BUNDLES, workspace.experiment.config.ensemble.per_family)
-        kept = [c.fit_key for c in workspace.candidates(count)] + [member.fit_key for member in blended.members]
+        kept = [c.fit_key for c in workspace.candidates(count)]
+        kept += [member.fit_key for blended in blends for member in blended.members]
         among = [trial.result.fit_key for trial in workspace.trials() if trial.result is not None]
         workspace.vault.keep_bundles(kept, among)
 

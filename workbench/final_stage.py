@@ -46,16 +46,17 @@ def final_epochs(best_epochs: Sequence[int], plan: FoldPlan) -> int | None:
     return math.ceil(middle if plan.kind == "time" or splits == 1 else middle * splits / (splits - 1))
 
 
-def refit(workspace: Workspace, blended: BlendResult, observer: Observer, runner: str = RUNNER) -> Refits:
-    """Fit the members that count in a blend on all rows, where ``ensemble.final`` asks for it; keep them in the vault.
+def refit(workspace: Workspace, blends: Sequence[BlendResult], observer: Observer, runner: str = RUNNER) -> Refits:
+    """Fit the members that count in blends on all rows, where ``ensemble.final`` asks for it; keep them in the vault.
 
-    What the vault has is not trained again. A member that cannot be refitted is told of, and keeps its folds' models.
+    What the vault has is not trained again. A member that cannot be refitted is told of, and counts as it is: by its
+    folds' models, or by the predictions that somebody gave.
     """
     config = workspace.experiment.config.ensemble.final
     if config is None:
         return Refits()
     finals = _Finals(workspace, config.seeds)
-    members = [member for member in blended.members if member.weight > 0]
+    members = [member for blended in blends for member in blended.members if member.weight > 0]
     jobs = {member.fit_key: job for member in members if (job := finals.job(member)) is not None}
     if missing := [job for job in jobs.values() if not finals.known(job)]:
         seeds = counted(config.seeds, "seed")
@@ -63,9 +64,7 @@ def refit(workspace: Workspace, blended: BlendResult, observer: Observer, runner
         finals.train(missing, runner)
     refits = Refits(of={member.fit_key: finals.refit(member, jobs.get(member.fit_key)) for member in members})
     for failed in refits.failed:
-        observer.notice(
-            f"{failed.trial} is not refitted on all rows, its folds' models are delivered: {failed.failure}"
-        )
+        observer.notice(f"{failed.trial} is not refitted on all rows, it counts as it is: {failed.failure}")
     return refits
 
 

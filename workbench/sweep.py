@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench import signals
 from workbench.blend_stage import blend_trials
-from workbench.blending.result import BlendResult
+from workbench.blending.result import BlendResult, MemberRef
 from workbench.config import ExperimentConfig
 from workbench.delivery.leaderboard import Row, write_csv
 from workbench.delivery.refit import Refits
@@ -145,7 +145,7 @@ def stored_leaderboard(experiment: Experiment, per_family: int) -> tuple[tuple[R
         counted = tallies(workspace.trials())
         last = _last_delivered(workspace)
         blended = None if last is None else _blend_of(last)
-        refits = Refits() if last is None else Refits(of={refit.trial: refit for refit in last.refits})
+        refits = Refits() if last is None else last.refitted
         rows = Delivery(workspace, experiment.store).leaderboard(blended, per_family, refits)
         hint = "" if rows else _renamed(workspace)
     if not rows:
@@ -256,13 +256,17 @@ class Sweep:
         workspace.ledger.append(BlendFinished(sweep=self.number, blend=blended))
         exported = delivery.exportable(blended)
         if exported is not blended:
-            observer.notice(_left_out_of_model(blended, exported))
-        refits = refit(workspace, exported, observer, runner)
-        board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended, refits=refits))
+            observer.notice(_left_out_of_model(delivery.without_models(blended), exported))
+        refits = refit(workspace, (blended, exported), observer, runner)
+        refit_holdout = self._refit_holdout(blended, refits)
+        if refit_holdout is not None:
+            observer.notice(f"refitted, the blend has {refit_holdout:.5g} on the holdout")
+        ours = refits.among(blended)
+        board = write_csv(self.folder / "leaderboard.csv", delivery.leaderboard(blended, refits=ours))
         observer.phase("exporting the model and predicting the test table")
-        submission = delivery.export(exported, refits)
+        submission = delivery.export(exported, refits.among(exported))
         if exported is not blended:
-            submission = delivery.submit(blended)
+            submission = delivery.submit(ours.applied(blended))
         observer.phase("logging to MLflow")
         receipt = self.register(exported, delivery.model)
         observer.notice(_registered(receipt))
@@ -273,9 +277,9 @@ class Sweep:
             submission=submission,
             model=delivery.model,
         )
-        result = self._result(blended, refits, paths, receipt)
+        result = self._result(blended, refits, paths, receipt, refit_holdout)
         self.artifacts = tuple(p for p in (write_result(self.folder / "result.json", result), board, submission) if p)
-        delivery.keep_bundles(blended)
+        delivery.keep_bundles(blended, exported)
         workspace.ledger.record_delivery(self.number, key)
         return result
 
@@ -296,10 +300,18 @@ class Sweep:
         return read_receipt(model)
 
     def _refit_holdout(self, blended: BlendResult, refits: Refits) -> float | None:
-        held = holdout_score(self.workspace, refits.applied(blended)) if refits.done else None
+        ours = refits.among(blended)
+        held = holdout_score(self.workspace, ours.applied(blended)) if ours.done else None
         return None if held is None else held.holdout
 
-    def _result(self, blended: BlendResult, refits: Refits, paths: ResultPaths, receipt: Receipt | None) -> SweepResult:
+    def _result(
+        self,
+        blended: BlendResult,
+        refits: Refits,
+        paths: ResultPaths,
+        receipt: Receipt | None,
+        refit_holdout: float | None,
+    ) -> SweepResult:
         workspace, experiment = self.workspace, self.workspace.experiment
         counted = tallies(workspace.trials())
         return SweepResult(
@@ -308,7 +320,7 @@ class Sweep:
             title=self.title,
             metric=workspace.metric.name,
             direction=workspace.metric.direction,
-            scores=Scores.of(blended).model_copy(update={"refit_holdout": self._refit_holdout(blended, refits)}),
+            scores=Scores.of(blended).model_copy(update={"refit_holdout": refit_holdout}),
             method=blended.method,
             members=blended.members,
             refits=tuple(refits.of.values()),
@@ -326,12 +338,14 @@ class Sweep:
         )
 
 
-def _left_out_of_model(blended: BlendResult, exported: BlendResult) -> str:
-    own = {member.trial for member in exported.members}
-    lacking = ", ".join(member.trial for member in blended.members if member.trial not in own)
+def _left_out_of_model(lacking: Sequence[MemberRef], exported: BlendResult) -> str:
+    given = ", ".join(member.trial for member in lacking if "@" in member.family)
+    own = ", ".join(member.trial for member in lacking if "@" not in member.family)
+    said = [f"{given} brought predictions and no model"] if given else []
+    said += [f"of {own} only predictions were kept"] if own else []
     return (
-        f"{lacking} brought predictions and no model: the submission blends them, the exported model is a blend "
-        f"without them (nested {exported.nested:.5g})"
+        f"{'; '.join(said)}: the submission blends them, the exported model is a blend without them "
+        f"(nested {exported.nested:.5g})"
     )
 
 

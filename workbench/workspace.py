@@ -127,15 +127,32 @@ class Workspace:
     def candidates(self, per_family: int | None, *, unbundled: bool = False) -> list[Candidate]:
         """Return the best complete trials of each family, or all; the base family only where there is nothing else.
 
-        What others gave counts as families of its own. Trials that came without their models cannot be exported: they
-        are among them where ``unbundled`` says so and they bring predictions of the test table, if there is one. What
-        others gave for another test table is not among them then: nothing could predict such a blend.
+        What others gave counts as families of its own. Trials without models cannot be exported: others' that came
+        without, and one's own whose models were not kept, unless members are refitted (``ensemble.final``). They are
+        among them where ``unbundled`` says so; others' if they bring predictions of the test table, where there is one.
+        What others gave for another test table is not among them then: nothing could predict such a blend.
         """
+        refitted = self.experiment.config.ensemble.final is not None
+        mine: Callable[[str], bool] = (lambda _: True) if unbundled or refitted else self.bundled
+        theirs = self._tested if unbundled and self._some_alone() else self.bundled
         own = [study for study in self.studies if study.family != BASE_FAMILY]
-        chosen = [candidate for study in own for candidate in self._best(study, per_family)]
-        usable = self._tested if unbundled and self._some_alone() else self.bundled
-        chosen += [candidate for study in self.guests for candidate in self._best(study, per_family, usable)]
-        return chosen or [c for study in self.studies for c in self._best(study, per_family)]
+        chosen = [candidate for study in own for candidate in self._best(study, per_family, mine)]
+        chosen += [candidate for study in self.guests for candidate in self._best(study, per_family, theirs)]
+        return chosen or [c for study in self.studies for c in self._best(study, per_family, mine)]
+
+    def lent(self, count: int) -> tuple[list[str], list[str]]:
+        """Return the fit keys of what others gave that predicts the test table, and of a family's best with models.
+
+        Both can change without a new trial, as where a pack is merged again with models, or predictions take the place
+        of others.
+
+        Args:
+            count: so many of each family are looked at for models: those beyond may lose them in a delivery.
+        """
+        trials = [trial for study in self.guests for trial in self.ledger.trials(study.id)]
+        keys = [trial.result.fit_key for trial in trials if trial.result is not None]
+        best = [candidate.fit_key for study in self.guests for candidate in self._best(study, count)]
+        return [key for key in keys if self._tested(key)], [key for key in best if self.bundled(key)]
 
     def bundled(self, fit_key: str) -> bool:
         """Say whether the vault has the models of every split of a fit, so that it can predict any rows."""

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tests.exchange.tampering import Tampered
 from workbench.data.schema import conform
+from workbench.delivery_stage import Delivery
 from workbench.errors import ConfigError, DataError, NothingToDeliver
 from workbench.exchange.author import author_name
 from workbench.exchange.report import show_merged, show_packed
@@ -98,9 +99,20 @@ def test_predictions_alone_are_not_exported_until_the_models_come(alice, bob, pa
     with bob.workspace() as workspace:
         assert not workspace.candidates(2)
         assert len(workspace.candidates(2, unbundled=True)) == 3
+        before = Delivery(workspace, tmp_path).key()
     assert {fate.outcome for fate in bob.merge(packed).fates} == {"models added"}
     with bob.workspace() as workspace:
         assert len(workspace.candidates(2)) == 3
+        delivery = Delivery(workspace, tmp_path)
+        assert before != delivery.key() == delivery.key()
+        blended = delivery.blend()
+        assert delivery.exportable(blended) is blended
+
+        lost = blended.members[0]
+        workspace.vault.keep_bundles([], [lost.fit_key])
+        assert delivery.without_models(blended) == [lost]
+        exported = delivery.exportable(blended)
+        assert {m.trial for m in exported.members} == {m.trial for m in blended.members} - {lost.trial}
 
 
 def test_ones_own_fits_are_known_again(alice, packed):

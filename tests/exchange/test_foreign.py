@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from workbench.blend_stage import blend_trials, predict_test
 from workbench.cli import app
+from workbench.delivery_stage import Delivery
 from workbench.errors import ConfigError, DataError, StoreError
 from workbench.exchange.foreign import Adoption
 from workbench.exchange.given import Given
@@ -112,8 +113,10 @@ def test_the_same_is_there_already_and_another_test_table_takes_its_place(team):
     assert replaced.trial == "model@bob#0002"
     assert "it takes the place of model@bob#0001" in replaced.notices[-1]
     assert usable(team) == ["model@bob#0002"]
+    delivered = key(team)
     assert team.merge(oof, test).outcome == "restored"
     assert usable(team) == ["model@bob#0001"]
+    assert key(team) != delivered
     other = team.merge(team.write(team.given(p=0.5)), test)
     assert (other.trial, usable(team)) == ("model@bob#0003", ["model@bob#0001", "model@bob#0003"])
 
@@ -122,6 +125,11 @@ def usable(team):
     with team.workspace() as workspace:
         assert all(workspace.vault.has(trial.result.fit_key) for trial in workspace.trials())
         return sorted(candidate.trial for candidate in workspace.candidates(None, unbundled=True))
+
+
+def key(team):
+    with team.workspace() as workspace:
+        return Delivery(workspace, team.folder).key()
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_members_are_refitted_once_and_delivered(tmp_path):
         with open_search(workspace, resolve_budget(workspace, None, 0, None), heard) as search:
             search.run(workspace.ledger.open_sweep("final"))
         blended = blend_trials(workspace)
-        refits = refit(workspace, blended, heard)
+        refits = refit(workspace, [blended], heard)
         by_trial = {found.trial: found for found in refits.of.values()}
         boosted, nearest, small = (by_trial[f"{name}#0000"] for name in ("lightgbm", "nearest", "small"))
         assert boosted.epochs == final_epochs(
@@ -100,16 +100,14 @@ def test_members_are_refitted_once_and_delivered(tmp_path):
 
         assert not small.fit_key
         assert "too many rows for me" in small.failure
-        assert heard.notices == [
-            f"small#0000 is not refitted on all rows, its folds' models are delivered: {small.failure}"
-        ]
+        assert heard.notices == [f"small#0000 is not refitted on all rows, it counts as it is: {small.failure}"]
         assert heard.phases[-1] == "refitting 3 members of the blend on all rows, 2 seeds each"
         delivered = refits.applied(blended)
         keys = [member.fit_key for member in delivered.members]
         assert sorted(keys) == sorted([boosted.fit_key, nearest.fit_key, blended_key(blended, "small")])
 
         heard.phases.clear()
-        assert refit(workspace, blended, heard) == refits
+        assert refit(workspace, [blended], heard) == refits
         assert heard.phases == ["refitting 1 member of the blend on all rows, 2 seeds each"]
 
         rows = Delivery(workspace, tmp_path).leaderboard(blended, refits=refits)

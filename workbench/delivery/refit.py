@@ -52,6 +52,10 @@ class Refits(Value):
         moved = (m.model_copy(update={"fit_key": found.get(m.fit_key, m.fit_key)}) for m in blended.members)
         return blended.model_copy(update={"members": tuple(moved)})
 
+    def among(self, blended: BlendResult) -> Refits:
+        """Return those of the members of one blend."""
+        return Refits(of={m.fit_key: self.of[m.fit_key] for m in blended.members if m.fit_key in self.of})
+
     @property
     def note(self) -> str:
         """What a reader of the blend's scores has to know; empty where nothing was refitted."""

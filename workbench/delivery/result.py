@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workbench.blending.holdout import HoldoutScores
 from workbench.blending.result import BlendResult, MemberRef
 from workbench.delivery.files import write_text
-from workbench.delivery.refit import Refit
+from workbench.delivery.refit import Refit, Refits
 from workbench.delivery.tally import Tally
 from workbench.errors import StoreError
 from workbench.types import Direction, FailureCode, TrialState
@@ -138,6 +138,12 @@ class SweepResult(ResultPart):
     """The sweep's MLflow run; ``null`` while the tracking server has not been reached."""
     versions: dict[str, str] = {}
     """Versions of Python and of the libraries that the scores depend on."""
+
+    @property
+    def refitted(self) -> Refits:
+        """The refits of the blend's own members; ``refits`` may have some of the exported model alone."""
+        found = {refit.trial: refit for refit in self.refits}
+        return Refits(of={m.fit_key: found[m.trial] for m in self.members if m.trial in found})
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
