@@ -27,7 +27,7 @@ def _problems(manifest: Manifest, workspace: Workspace) -> Iterator[str]:
     if not same_data:
         yield (
             f"training data: expected {dataset.key}, got {manifest.data_key}. Use the same training table (its rows in "
-            "the same order) and the same data: section of experiment.yaml"
+            "the same order) and the same data: and holdout: sections of experiment.yaml"
         )
     elif (manifest.outputs, manifest.classes) != (dataset.schema.outputs, dataset.schema.classes):
         shown = f"expected {dataset.schema.classes}, got {manifest.classes}"
