@@ -25,7 +25,7 @@ SAMPLE = 20_000
 CACHED = 1 << 15
 """Numbers that stay in a core's cache while others are added to them."""
 
-THREADED = 1 << 19
+THREADED = 1 << 21
 """Numbers from which threads are worth their start."""
 
 
@@ -70,6 +70,19 @@ class Objective:
         return self._in_threads(
             lambda piece: self._losses(moved(base, self.reduced, which[piece], steps[piece])), len(which)
         )
+
+    def exchanges(self, weights: Array, givers: Array, takers: Array, amounts: Array) -> Array:
+        """Return the losses ``(exchanges,)`` after ``amounts[i]`` of weight went from one member to another."""
+        base = self._mixed(weights)
+
+        def losses(piece: slice) -> Array:
+            candidates = self.reduced[takers[piece]].astype(np.float64, copy=False)
+            candidates -= self.reduced[givers[piece]]
+            candidates *= amounts[piece][:, None, None]
+            candidates += base
+            return self._losses(candidates)
+
+        return self._in_threads(losses, len(givers))
 
     def sampled(self, seed: int = 0) -> Objective:
         """Return the loss on a sample of the rows: itself where there are few."""
@@ -163,6 +176,14 @@ class _Squared(Objective):
         square, keep = toward @ weights, 1.0 - steps
         own = np.diagonal(self._products, axis1=1, axis2=2)[:, which]
         return self._mean(keep**2 * square[:, None] + 2.0 * steps * keep * toward[:, which] + steps**2 * own)
+
+    def exchanges(self, weights: Array, givers: Array, takers: Array, amounts: Array) -> Array:
+        """Return the losses ``(exchanges,)`` after ``amounts[i]`` of weight went from one member to another."""
+        toward = self._products @ weights
+        own = np.diagonal(self._products, axis1=1, axis2=2)
+        between = own[:, takers] + own[:, givers] - 2.0 * self._products[:, takers, givers]
+        along = toward[:, takers] - toward[:, givers]
+        return self._mean((toward @ weights)[:, None] + 2.0 * amounts * along + amounts**2 * between)
 
     def sampled(self, seed: int = 0) -> Objective:  # noqa: ARG002 - rows cost nothing here
         """Return itself: all rows cost no more than a sample of them."""
