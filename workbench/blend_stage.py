@@ -28,12 +28,12 @@ class Gathered(NamedTuple):
 def gather_members(workspace: Workspace, *, features: bool = False, unbundled: bool = True) -> Gathered:
     """Read the out-of-fold predictions of the trials that the configuration lets blend.
 
-    A trial whose predictions are absent, damaged or not finite is left out and named.
+    A trial whose predictions are absent, damaged or not finite is left out and named. The members are canonical.
 
     Args:
         workspace: Whose trials.
         features: Whether a stack is to look at the table's columns too.
-        unbundled: Whether trials of others are among them that brought predictions and no model.
+        unbundled: Whether trials are among them that have predictions and no model; see `Workspace.candidates`.
 
     Raises:
         NothingToDeliver: no trial is complete, or none can be read.
@@ -59,7 +59,7 @@ def gather_members(workspace: Workspace, *, features: bool = False, unbundled: b
         raise NothingToDeliver("no complete trial can be blended: " + "; ".join(left_out))
     members = gather(
         readable,
-        predictions.__getitem__,
+        predictions.pop,  # held no longer than it takes to put them together
         validate=validate,
         y=workspace.dataset.y,
         weight=workspace.dataset.weight,
@@ -68,7 +68,7 @@ def gather_members(workspace: Workspace, *, features: bool = False, unbundled: b
         classification=workspace.dataset.schema.task != "regression",
         features=workspace.raw_matrix.matrix(workspace.dataset.features) if features else None,
     )
-    return Gathered(members, tuple(left_out))
+    return Gathered(members.canonical(), tuple(left_out))  # here, so that nobody holds two copies
 
 
 def blend_settings(config: EnsembleConfig, seed: int) -> BlendSettings:

@@ -59,12 +59,16 @@ def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Pro
 def _that_predict(workspace: Workspace, gathered: Gathered) -> Gathered:
     """Leave out, and name, the members without predictions of the test table as it is now."""
     kept, left_out = [], list(gathered.left_out)
+    vault, test_key = workspace.vault, workspace.dataset.test_key
     for place, candidate in enumerate(gathered.members.refs):
+        if not vault.has_test(candidate.fit_key, test_key):
+            left_out.append(f"{candidate.trial} is not blended: it has no predictions of today's test table")
+            continue
         try:
             member_test(workspace, candidate)
             kept.append(place)
         except StoreError as error:
-            left_out.append(f"{candidate.trial} is not blended: it has no predictions of today's test table ({error})")
+            left_out.append(f"{candidate.trial} is not blended: {error}")
     if not kept:
         raise NothingToDeliver("no trial can be submitted: " + "; ".join(left_out))
     members = gathered.members

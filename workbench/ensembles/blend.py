@@ -124,7 +124,7 @@ def result(members: Members, chosen: Trained, table: tuple[Any, ...], pipeline: 
         best_single=members.metric.loss(float(singles.min())) if np.isfinite(singles).any() else float("nan"),
         gap=chosen.fitted.gap,
         considered=table,
-        correlations=tuple(map(tuple, correlations(members.predictions[order]).tolist())),
+        correlations=tuple(map(tuple, correlations(members.predictions, order).tolist())),
         fitted=chosen.fitted.blend.take(order),
     )
 

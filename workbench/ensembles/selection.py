@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 
 from workbench.ensembles.members import Members
+from workbench.ensembles.threads import over_blocks
 from workbench.errors import ConfigError, nearest
 from workbench.metrics import Array
 
@@ -15,6 +17,9 @@ Selection = Literal["best", "all", "forward", "uncorrelated"]
 that improve the plain mean one after another; ``uncorrelated``: of the best, none that says what a better one says."""
 
 SELECTIONS: tuple[str, ...] = get_args(Selection)
+BLOCK = 1 << 18
+"""Numbers of a block of rows."""
+
 CORRELATED = 0.995
 """Of two members whose predictions correlate so much, the worse one is left out."""
 
@@ -60,11 +65,23 @@ def _uncorrelated(members: Members, order: list[int], most: float) -> list[int]:
     return kept
 
 
-def correlations(predictions: Array) -> Array:
-    """Return the correlations ``(members, members)`` of predictions ``(members, rows, outputs)``; of a constant 0."""
-    flat = predictions.reshape(len(predictions), -1).astype(np.float64)
-    flat -= flat.mean(axis=1, keepdims=True)
-    norms = np.sqrt((flat**2).sum(axis=1))
-    table: Array = (flat @ flat.T) / np.maximum(np.outer(norms, norms), np.finfo(float).tiny)
+def correlations(predictions: Array, places: Sequence[int] | None = None) -> Array:
+    """Return the correlations of predictions ``(members, rows, outputs)`` with each other; of a constant 0.
+
+    ``(members, members)``, or those at ``places`` alone, in this order. Predictions are looked at block by block.
+    """
+    chosen = list(range(len(predictions)) if places is None else places)
+    count, (rows, outputs) = len(chosen), predictions.shape[1:]
+    means = np.array([predictions[place].mean(dtype=np.float64) for place in chosen])[:, None]
+
+    def products(block: slice) -> Array:
+        part = predictions[chosen, block].reshape(count, -1).astype(np.float64) - means
+        found: Array = part @ part.T
+        return found
+
+    width = max(256, BLOCK // (count * outputs))
+    table = np.sum(list(over_blocks(products, slice(0, rows), width)), axis=0)
+    norms = np.sqrt(np.diagonal(table))
+    table /= np.maximum(np.outer(norms, norms), np.finfo(float).tiny)
     np.fill_diagonal(table, 1.0)
     return np.clip(table, -1.0, 1.0)
