@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.blending.result import BlendResult, MethodScore
-from workbench.blending.wording import decision_in_words
+from workbench.blending.wording import calibration_in_words, decision_in_words
 from workbench.ensembles.choice import ROUNDING
 from workbench.ensembles.finalists import Finalist
 from workbench.types import Direction, MetricRef
@@ -22,6 +22,9 @@ def show_blend(console: Console, blend: BlendResult, *, metric: str, direction: 
     better = "less" if direction == "minimize" else "more"
     if len(blend.considered) > 1:
         console.print(methods(blend.considered, metric=metric, better=better, chosen=blend.method))
+        for row in blend.considered:
+            if row.failure:
+                console.print(Text(f"not compared: {row.failure}", style="dim"), soft_wrap=True)
     console.print(_members(blend, metric))
     for line in _lines(blend):
         console.print(Text(line), soft_wrap=True)
@@ -101,7 +104,9 @@ def _lines(blend: BlendResult) -> list[str]:
         f"nested {blend.nested:.5g} ± {blend.nested_se:.2g}{bounds}, in-sample (optimistic) {blend.in_sample:.5g}, "
         f"best single {blend.best_single:.5g}"
     ]
-    if blend.gap is not None:
+    if blend.blend.calibration is not None:
+        lines.append(f"after the mix: {calibration_in_words(blend.blend.calibration)}")
+    elif blend.gap is not None:
         lines.append(f"no other weights are better in-sample by more than {blend.gap:.1g}")
     if blend.blend.decision is not None:
         lines.append(f"after the blend: {decision_in_words(blend.blend.decision)}")

@@ -22,6 +22,9 @@ ROUNDING = 1e-9
 """Scores that differ by less, as a part of the largest, are equal."""
 
 
+TRIFLE = 0.0025
+"""A difference of so small a part of the best score's 95 % interval (1 % of its standard error) decides nothing."""
+
 SEARCHES = ("hill_climbing", "nelder_mead")
 """Methods that look for what the convex one has found, where it has a certificate: they take long to end there."""
 
