@@ -27,7 +27,8 @@ def name_problems(config: ExperimentConfig) -> Iterator[Problem]:
     yield from _registered("engines", config.search.engine, ("search", "engine"))
     yield from _registered("executors", config.training.executor, ("training", "executor"))
     if config.ensemble.method_name != AUTO:
-        yield from _registered("ensembles", config.ensemble.method_name, ("ensemble", "method"))
+        hint = f"; '{AUTO}' takes the simplest that is as good as the best"
+        yield from _registered("ensembles", config.ensemble.method_name, ("ensemble", "method"), hint)
     if config.folds.function is not None:
         yield from _reference(config.folds.function, ("folds", "function"))
 

@@ -121,8 +121,8 @@ class FoldsConfig(Config):
     )
     seed: Annotated[int, Field(ge=0, lt=2**31), _NoBoolean] | None = Field(
         None,
-        description="Seed of the shuffling alone; that of the experiment if absent. A team sets it, so that everybody's "
-        "folds are the same whatever their own seeds are.",
+        description="Seed of the shuffling alone; that of the experiment if absent. A team sets it, so that "
+        "everybody's folds are the same whatever their own seeds are.",
     )
     gap: Annotated[int, Field(ge=0), _NoBoolean] = Field(
         0, description="Rows left out between training and validation of a time plan."
@@ -410,8 +410,8 @@ class EnsembleConfig(Config):
     bags: Positive = Field(10, description="So many fits, with bagging by seeds or rows.")
     final: FinalConfig | None = Field(
         None,
-        description="Members are fitted once more on all rows, and these models are delivered; weights stay those of "
-        "the out-of-fold predictions. They have no out-of-fold score of their own.",
+        description="Members are fitted once more on all rows (but those of the holdout), and these models are "
+        "delivered; weights stay those of the out-of-fold predictions. They have no out-of-fold score of their own.",
     )
 
     @property

@@ -64,7 +64,7 @@ def pack(
         bundles: whether the models of the splits go along; without them a trial cannot be exported.
 
     Raises:
-        ConfigError: the author's name cannot be used.
+        ConfigError: the author's name, or the file's, cannot be used.
         NothingToDeliver: no trial is complete.
         StoreError: the store cannot be read, or the file cannot be written.
     """
@@ -72,6 +72,8 @@ def pack(
     name = author_name(author if author is not None else whoever(experiment.root))
     if out.is_dir():
         raise ConfigError(f"{out} is a folder; name a file: -o {out / f'{name}.wbz'}")
+    if not out.parent.is_dir():
+        raise ConfigError(f"there is no folder {out.parent} to write {out.name} into; make it, or name another")
     with open_workspace(experiment) as workspace:
         chosen = _best(workspace, top)
         if not chosen:
