@@ -54,7 +54,7 @@ def show_finalists(
         )
         console.print(Text(f"   {file}", style="dim"), soft_wrap=True)
     if len(finalists) < 2:
-        console.print(Text("nothing that differs is nearly as good: there is no second one", style="yellow"))
+        console.print(Text("all that were compared say the same: there is no second one", style="yellow"))
     for line in left_out:
         console.print(Text(line, style="yellow"), soft_wrap=True)
 

@@ -51,11 +51,11 @@ def test_the_bootstrap_is_as_wide_as_the_score_varies_whatever_the_repeats(repea
 def test_intervals_hold_the_true_score_about_as_often_as_they_say() -> None:
     generator = np.random.default_rng(1)
     hits = 0
-    for trial in range(60):
+    for trial in range(40):
         members = rows_of(generator.exponential(size=150))
         low, high = interval(bootstrap(members, [members.predictions[0]], seed=trial)[:, 0])
         hits += low <= 1.0 <= high
-    assert 51 <= hits <= 60  # 95 % of 60 are 57
+    assert 34 <= hits <= 40  # 95 % of 40 are 38
 
 
 def test_many_rows_take_few_samples_that_are_as_wide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_bad_members_do_not_spoil_what_auto_chooses() -> None:
 
 @pytest.mark.parametrize("metric", [LOG_LOSS, ACCURACY], ids=lambda metric: metric.name)
 def test_finalists_are_the_best_and_the_one_that_differs_most_of_those_nearly_as_good(metric: Metric) -> None:
-    members = members_of(metric, rows=240).canonical()
+    members = members_of(metric, rows=120, count=3).canonical()
 
     def predict(result: BlendResult) -> Array:
         places = {ref.number: place for place, ref in enumerate(members.refs)}
@@ -118,7 +118,8 @@ def test_finalists_are_the_best_and_the_one_that_differs_most_of_those_nearly_as
     first, second = finalists
     assert first.score.nested == min((row.nested for row in scores.values()), key=metric.loss)
     assert {ref.trial for ref in members.refs} & set(scores), "families' best trials are compared too"
-    assert second.score.behind_best <= 2.0 * second.score.behind_best_se
+    near = [row for row in scores.values() if row.behind_best <= 2.0 * row.behind_best_se]
+    assert second.score in near or len(near) < 3
     measured = agreement(predict(first.blend), predict(second.blend), metric.needs)
     assert second.agreement == pytest.approx(measured)
     assert second.agreement < first.agreement == 1.0

@@ -54,6 +54,8 @@ def propose(
 ) -> tuple[tuple[Finalist, ...], tuple[MethodScore, ...]]:
     """Return the blend with the best nested score, then the one that agrees least with it among those nearly as good.
 
+    Where none of these differs, the second is the best one that does.
+
     Compared are all methods on the best and on forward-selected members, and each family's best member alone.
 
     Args:
@@ -74,15 +76,19 @@ def propose(
     rows = {row.method: row for row in table}
     ranked = sorted(trained, key=lambda one: (rows[one.name].behind_best, one.simplicity, one.name))
     near = [one for one in ranked if _near(rows[one.name])] or ranked[:1]
-    blends = [_result(members, one, table) for one in near]
-    predictions = [predict(blend) for blend in blends]
-    found = [
-        Finalist(one.name, blend, rows[one.name], agreement(predictions[0], prediction, members.metric.needs))
-        for one, blend, prediction in zip(near, blends, predictions, strict=True)
-    ]
-    others = [finalist for finalist in found[1:] if finalist.agreement < 1.0]
-    second = min(others, key=lambda finalist: (finalist.agreement, finalist.score.behind_best), default=None)
-    return (found[0],) if second is None else (found[0], second), table
+    first = predict(_result(members, near[0], table))
+
+    def finalist(one: Trained) -> Finalist:
+        blend = _result(members, one, table)
+        agrees = 1.0 if one is near[0] else agreement(first, predict(blend), members.metric.needs)
+        return Finalist(one.name, blend, rows[one.name], agrees)
+
+    others = [other for other in map(finalist, near[1:]) if other.agreement < 1.0]
+    second = min(others, key=lambda other: (other.agreement, other.score.behind_best), default=None)
+    if second is None:  # a second one costs nothing: the best that differs at all
+        rest = (finalist(one) for one in ranked if one not in near)
+        second = next((other for other in rest if other.agreement < 1.0), None)
+    return (finalist(near[0]),) if second is None else (finalist(near[0]), second), table
 
 
 def _near(row: MethodScore) -> bool:

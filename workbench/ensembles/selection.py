@@ -80,8 +80,9 @@ def correlations(predictions: Array, places: Sequence[int] | None = None) -> Arr
         return found
 
     width = max(256, BLOCK // (count * outputs))
-    table = np.sum(list(over_blocks(products, slice(0, rows), width)), axis=0)
+    table: Array = np.sum(list(over_blocks(products, slice(0, rows), width)), axis=0)
     norms = np.sqrt(np.diagonal(table))
     table /= np.maximum(np.outer(norms, norms), np.finfo(float).tiny)
     np.fill_diagonal(table, 1.0)
-    return np.clip(table, -1.0, 1.0)
+    clipped: Array = np.clip(table, -1.0, 1.0)
+    return clipped
