@@ -6,15 +6,16 @@ than one percent. With steps of either sign this is a pattern search along the e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from workbench.ensembles.greedy import Greedy
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import Fit
-from workbench.ensembles.moves import Move, best_move, ranking, settled
+from workbench.ensembles.moves import Exchange, Move, best_exchange, best_move, ranking, settled
 from workbench.ensembles.objective import Objective
 from workbench.ensembles.threads import one_blas_thread
 from workbench.metrics import Array
@@ -29,7 +30,19 @@ LAST = np.array([0.003, 0.02, 0.15])
 """Steps that are tried on all rows when a sample of them finds nothing better."""
 
 FINISH = 10
-"""Moves on all rows at most."""
+"""Rounds of such moves, and of exchanges, at most."""
+
+SHARES = np.array([1.0, 0.6, 0.3, 0.1, 0.03])
+"""Shares of a member's weight that are given to another."""
+
+GIVERS, TAKERS = 8, 12
+"""Members with the most weight that give some, and members that look best that take it."""
+
+VERIFIED = 1 << 21
+"""Numbers that are looked at on all rows to decide between what is best on a sample of them."""
+
+SELECTED = 20
+"""Members that greedy selection adds for the second start: large steps from one member alone lead astray."""
 
 CLOSER = 8
 """At least so many members get the closer look, of many a tenth."""
@@ -37,9 +50,10 @@ CLOSER = 8
 
 @dataclass(frozen=True, kw_only=True)
 class HillClimbing:
-    """Start at the best member and add the best step towards (or away from) one member until none improves.
+    """Add the best step towards (or away from) one member until none improves, then exchange weight between two.
 
-    In-sample it is never worse than the best single member. The weights sum to 1.
+    It starts at the best member, and at what greedy selection finds; the higher top is taken. In-sample it is never
+    worse than the best single member. The weights sum to 1.
 
     Attributes:
         negative: Whether weights may become negative: what a member predicts too much is taken away.
@@ -60,19 +74,34 @@ class HillClimbing:
             exact = Objective.of(members)
             return settled(members, exact, self.weights(exact))
 
-    def weights(self, exact: Objective, start: Array | None = None) -> Array:
-        """Return the weights ``(members,)`` at the top, from ``start`` or the best member."""
+    def weights(self, exact: Objective, starts: Sequence[Array] = ()) -> Array:
+        """Return the weights ``(members,)`` at the top, from ``starts`` or the best member and a selection."""
         count = len(exact)
         if not np.isfinite(exact.singles).any():
             return np.full(count, 1.0 / count)
-        weights = np.eye(count)[ranking(exact.singles)[0]] if start is None else start
         screen = exact.sampled(seed=self.seed)
-        weights = self._climbed(exact, weights, lambda now: self._screened(exact, screen, now), self.steps)
-        if screen is not exact:
-            weights = self._climbed(exact, weights, lambda now: self._exact(exact, screen, now), FINISH)
+        if not starts:
+            best = np.eye(count)[ranking(exact.singles)[0]]
+            starts = [best, Greedy(steps=SELECTED, seed=self.seed).weights(exact)]
+        tops = [
+            self._climbed(exact, start, lambda now: self._screened(exact, screen, now), self.steps) for start in starts
+        ]
+        return self.finished(exact, screen, min(tops, key=exact))
+
+    def finished(self, exact: Objective, screen: Objective, weights: Array) -> Array:
+        """Return the weights ``(members,)`` after exchanges and moves, in turns, while either improves."""
+        step = self._screened if screen is exact else self._exact
+        for _ in range(FINISH):
+            after = self._climbed(exact, weights, lambda now: self._exchange(exact, screen, now), FINISH)
+            after = self._climbed(exact, after, lambda now: step(exact, screen, now), FINISH)
+            if after is weights:
+                break
+            weights = after
         return weights
 
-    def _climbed(self, exact: Objective, weights: Array, find: Callable[[Array], Move | None], most: int) -> Array:
+    def _climbed(
+        self, exact: Objective, weights: Array, find: Callable[[Array], Move | Exchange | None], most: int
+    ) -> Array:
         """Return the weights after the moves that ``find`` finds, while they improve."""
         least, loss = self.tolerance * abs(float(exact.singles.min())), exact(weights)
         for _ in range(most):
@@ -89,9 +118,19 @@ class HillClimbing:
         return best_move(exact, screen, weights, *self._allowed(weights, members, steps))
 
     def _exact(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
-        """Return the best move, on all rows, of the members with weight and those that look best on the sample."""
+        """Return the best move of the members with weight and of those that look best on the sample."""
         members = np.union1d(np.flatnonzero(weights), self._looked_at(screen, weights))
-        return best_move(exact, exact, weights, *self._allowed(weights, members, LAST))
+        return best_move(exact, screen, weights, *self._allowed(weights, members, LAST), _verified(exact))
+
+    def _exchange(self, exact: Objective, screen: Objective, weights: Array) -> Exchange | None:
+        """Return the best exchange between the members with most weight and those that look best."""
+        givers = ranking(-weights)[:GIVERS]
+        grid = np.meshgrid(givers[weights[givers] > 0.0], self._looked_at(screen, weights)[:TAKERS], SHARES)
+        giver, taker, share = (axis.ravel() for axis in grid)
+        other = giver != taker
+        pairs = giver[other], taker[other]
+        amounts = share[other] * weights[pairs[0]]
+        return best_exchange(exact, screen, weights, pairs, amounts, _verified(exact))
 
     def _looked_at(self, screen: Objective, weights: Array) -> Array:
         """Return the members whose best coarse move is best, in this order."""
@@ -112,3 +151,8 @@ class HillClimbing:
         removed = members[(weights[members] > 0.0) & (weights[members] < 1.0)]
         inside = (step > 0.0) | (step > removal[which])
         return np.r_[which[inside], removed], np.r_[step[inside], removal[removed]]
+
+
+def _verified(exact: Objective) -> int:
+    """Return how many of the candidates that are best on a sample are decided between on all rows."""
+    return max(4, VERIFIED // max(1, exact.size))

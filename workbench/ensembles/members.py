@@ -17,7 +17,6 @@ from workbench.errors import NothingToDeliver, StoreError
 from workbench.metrics import Array, Metric
 from workbench.types import Scalar, trial_name
 
-
 Made = TypeVar("Made")
 
 HASHED = 4096

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,23 @@ class Move(NamedTuple):
         return result
 
 
+class Exchange(NamedTuple):
+    """Weight that one member gives to another, and the exact loss that this leads to."""
+
+    giver: int
+    taker: int
+    amount: float
+    loss: float
+
+    def applied(self, weights: Array) -> Array:
+        """Return the weights after the exchange."""
+        after = weights.copy()
+        after[self.giver] = 0.0 if self.amount == weights[self.giver] else after[self.giver] - self.amount
+        after[self.taker] += self.amount
+        result: Array = after / after.sum()
+        return result
+
+
 def best_move(
     exact: Objective, screen: Objective, weights: Array, which: Array, steps: Array, verified: int = 4
 ) -> Move | None:
@@ -39,13 +57,39 @@ def best_move(
     """
     if not len(which):
         return None
-    losses = screen.moves(weights, which, steps)
+    best, loss = _decided(
+        exact, screen, lambda by, few: by.moves(weights, which[few], steps[few]), len(which), verified
+    )
+    return Move(int(which[best]), float(steps[best]), loss)
+
+
+def best_exchange(
+    exact: Objective, screen: Objective, weights: Array, pairs: tuple[Array, Array], amounts: Array, verified: int = 4
+) -> Exchange | None:
+    """Return the best exchange of ``amounts[i]`` between the givers and takers ``pairs``, as `best_move` does."""
+    givers, takers = pairs
+    if not len(givers):
+        return None
+    best, loss = _decided(
+        exact,
+        screen,
+        lambda by, few: by.exchanges(weights, givers[few], takers[few], amounts[few]),
+        len(givers),
+        verified,
+    )
+    return Exchange(int(givers[best]), int(takers[best]), float(amounts[best]), loss)
+
+
+def _decided(
+    exact: Objective, screen: Objective, losses: Callable[[Objective, Array], Array], count: int, verified: int
+) -> tuple[int, float]:
+    """Return which of ``count`` candidates is best, and its exact loss; ``losses`` of an objective and places."""
+    few = np.arange(count)
     if screen is not exact:
-        few = np.sort(np.argsort(losses, kind="stable")[:verified])
-        which, steps = which[few], steps[few]
-        losses = exact.moves(weights, which, steps)
-    best = int(losses.argmin())
-    return Move(int(which[best]), float(steps[best]), float(losses[best]))
+        few = np.sort(np.argsort(losses(screen, few), kind="stable")[:verified])
+    found = losses(exact, few)
+    best = int(found.argmin())
+    return int(few[best]), float(found[best])
 
 
 def settled(members: Members, exact: Objective, weights: Array) -> Fit:

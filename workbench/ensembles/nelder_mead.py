@@ -49,6 +49,9 @@ POLISH = 40
 EXACT = 15
 """Evaluations a member on all rows, where the rest was done on a sample of them."""
 
+AFFORDED = 1 << 23
+"""Numbers that are looked at in these, at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NelderMead:
@@ -84,26 +87,30 @@ class NelderMead:
             return best
         screen = exact.sampled(self.seed)
         chosen = Greedy(seed=self.seed).weights(exact if count > FEW else screen)
-        seeds = [chosen, HillClimbing(seed=self.seed).weights(screen), *seeds]
+        hill = HillClimbing(seed=self.seed)
+        seeds = [hill.weights(screen, [best, chosen]), chosen, *seeds]
         which = _descended(screen, seeds)
         starts = [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
         found = np.zeros((2, count))
         found[0, which] = self._descend(screen.subset(which), [start[which] for start in starts])
         first = min([found[0], best, *starts], key=exact)
-        if screen is not exact and first[which].sum() > 1.0 - TINY:
-            found[1, which] = _end(exact.subset(which), first[which], EXACT * len(which), STEP / 8)
+        evaluations = min(EXACT * len(which), AFFORDED // exact.size)
+        if screen is not exact and evaluations > 2 * len(which) and first[which].sum() > 1.0 - TINY:
+            found[1, which] = _end(exact.subset(which), first[which], evaluations, STEP / 8)
             first = min([first, found[1]], key=exact)
-        climbed = HillClimbing(seed=self.seed).weights(exact, start=first)
-        return min([_without_tiny(exact, first), _without_tiny(exact, climbed)], key=exact)
+        if screen is not exact or first is found[0]:  # else it is the top of a hill already, or nothing is near
+            first = min([first, hill.finished(exact, screen, first)], key=exact)
+        return _without_tiny(exact, first)
 
     def _descend(self, loss: Objective, starts: list[Array]) -> Array:
-        """Return the end of the descent from the best of the starts' ends."""
+        """Return the end of the descent from the best of the starts' ends; the best start if none leads lower."""
         count = len(loss)
         generator = np.random.default_rng(derive_seed(self.seed, "nelder_mead", count))
         points = [start / start.sum() for start in starts if start.any()]
         points += [generator.dirichlet(np.ones(count)) for _ in range(self.starts - len(points))]
-        found = [_end(loss, point, EVALUATIONS * count, STEP) for point in points[: self.starts]]
-        return _end(loss, min(found, key=loss), POLISH * count, STEP / 4)
+        points = sorted(points, key=loss)[: self.starts]
+        best = min([_end(loss, point, EVALUATIONS * count, STEP) for point in points], key=loss)
+        return best if loss(best) >= loss(points[0]) else _end(loss, best, POLISH * count, STEP / 4)
 
 
 def _convex(members: Members) -> Array:

@@ -25,7 +25,7 @@ SAMPLE = 20_000
 CACHED = 1 << 15
 """Numbers that stay in a core's cache while others are added to them."""
 
-THREADED = 1 << 21
+THREADED = 1 << 20
 """Numbers from which threads are worth their start."""
 
 
@@ -56,6 +56,11 @@ class Objective:
     def singles(self) -> Array:
         """The loss of each member alone, ``(members,)``."""
         return self._in_threads(lambda piece: self._losses(self.reduced[piece]), len(self))
+
+    @property
+    def size(self) -> int:
+        """Numbers of one candidate: planes times rows."""
+        return int(self.reduced.shape[1] * self.reduced.shape[2])
 
     def __call__(self, weights: Array) -> float:
         """Return the loss of weights ``(members,)``; what was asked for before is remembered."""
