@@ -88,7 +88,8 @@ class NelderMead:
         screen = exact.sampled(self.seed)
         chosen = Greedy(seed=self.seed).weights(exact if count > FEW else screen)
         hill = HillClimbing(seed=self.seed)
-        seeds = [hill.weights(screen, [best, chosen]), chosen, *seeds]
+        tops = hill.weights(screen, [best, chosen] if screen is exact else [chosen])  # a sample has no fine tops
+        seeds = [tops, chosen, *seeds]
         which = _descended(screen, seeds)
         starts = [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
         found = np.zeros((2, count))
