@@ -43,6 +43,8 @@ from workbench.workspace import Workspace, open_workspace
 RESERVE = (0.2, 15.0, 45.0)
 """Share of a time budget that is kept for the delivery, and its bounds in seconds: two processes import MLflow."""
 
+SHOWN_NAMES = 5
+
 TRACKING_SECONDS = 30.0
 """How long a finished sweep waits for MLflow. What is late then is caught up by the next run."""
 
@@ -339,14 +341,19 @@ class Sweep:
 
 
 def _left_out_of_model(lacking: Sequence[MemberRef], exported: BlendResult) -> str:
-    given = ", ".join(member.trial for member in lacking if "@" in member.family)
-    own = ", ".join(member.trial for member in lacking if "@" not in member.family)
+    given, own = (_some([m.trial for m in lacking if ("@" in m.family) is guests]) for guests in (True, False))
     said = [f"{given} brought predictions and no model"] if given else []
     said += [f"of {own} only predictions were kept"] if own else []
     return (
         f"{'; '.join(said)}: the submission blends them, the exported model is a blend without them "
         f"(nested {exported.nested:.5g})"
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names, the first few of many."""
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
 
 
 def _registered(receipt: Receipt | None) -> str:
