@@ -18,9 +18,10 @@ from workbench.ensembles.members import Candidate, Members
 from workbench.ensembles.method import NotApplicable, make_method
 from workbench.ensembles.pipeline import Bagging, Pipeline
 from workbench.ensembles.selection import CORRELATED, Selection, correlations
+from workbench.errors import ConfigError
 
 AUTO = "auto"
-"""Every method of `AUTO_METHODS` is tried, and the simplest one taken that is as good as the best."""
+"""Every method of `AUTO_METHODS`, and of other packages, is tried; the simplest one as good as the best is taken."""
 
 AUTO_METHODS = ("convex", "mean", "geometric_mean", "rank_average", "greedy", "nelder_mead", "stacking")
 """Not ``hill_climbing``: ``nelder_mead`` starts where it ends, and goes on from there."""
@@ -66,9 +67,15 @@ class BlendSettings:
         Raises:
             ConfigError: there is no such method, or it has no such option.
         """
-        known = registry.references("ensembles")
-        names = [name for name in AUTO_METHODS if name in known] if self.method == AUTO else [self.method]
-        return {name: self._pipeline(name) for name in names}
+        if self.method != AUTO:
+            return {self.method: self._pipeline(self.method)}
+        if self.options:
+            raise ConfigError(
+                f"ensemble.method: auto has no options, received {', '.join(self.options)}; name the method that has them"
+            )
+        built_in = registry.BUILT_INS["ensembles"]
+        others = [name for name in registry.references("ensembles") if name not in built_in]
+        return {name: self._pipeline(name) for name in (*AUTO_METHODS, *others)}
 
     def _pipeline(self, name: str) -> Pipeline:
         options = self.options if name == self.method else {}

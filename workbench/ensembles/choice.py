@@ -105,15 +105,23 @@ def choose(trained: list[Trained], table: tuple[MethodScore, ...]) -> Trained:
     """Return the simplest of those whose nested score is within one standard error of the best one's.
 
     The standard error is that of the difference of the two on the same rows: scores of blends of the same members vary
-    together, so that the standard error of either alone would call nearly all of them equal.
+    together, so that the standard error of either alone would call nearly all of them equal. Of twins it goes to 0:
+    what is less than `TRIFLE` of the best score's own interval is no difference either.
     """
     scored = {row.method: row for row in table if not row.failure}
-    rounding = ROUNDING * max((abs(row.nested) for row in scored.values() if np.isfinite(row.nested)), default=1.0)
+    trifle = _trifle(list(scored.values()))
     for one in sorted(trained, key=lambda one: (one.simplicity, one.name)):
         row = scored[one.name]
-        if row.behind_best <= max(row.behind_best_se, rounding):
+        if row.behind_best <= max(row.behind_best_se, trifle):
             return one
     return trained[0]  # the metric scores nothing: nothing speaks against the simplest
+
+
+def _trifle(rows: list[MethodScore]) -> float:
+    """Return the difference of nested scores that decides nothing."""
+    rounding = ROUNDING * max((abs(row.nested) for row in rows if np.isfinite(row.nested)), default=1.0)
+    widths = [row.high - row.low for row in rows if row.behind_best == 0.0 and np.isfinite(row.high - row.low)]
+    return max(rounding, TRIFLE * min(widths, default=0.0))
 
 
 def _table(trained: list[Trained], members: Members) -> list[MethodScore]:
