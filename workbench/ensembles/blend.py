@@ -71,7 +71,7 @@ class BlendSettings:
             return {self.method: self._pipeline(self.method)}
         if self.options:
             raise ConfigError(
-                f"ensemble.method: auto has no options, received {', '.join(self.options)}; name the method that has them"
+                f"ensemble.method: auto has no options, received {', '.join(self.options)}; name a method that has them"
             )
         built_in = registry.BUILT_INS["ensembles"]
         others = [name for name in registry.references("ensembles") if name not in built_in]
