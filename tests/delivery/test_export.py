@@ -200,7 +200,8 @@ def test_an_installed_package_that_has_changed_does_not_break_an_old_model(
     old = tmp_path / "old"
     shutil.copytree(model, old)
     module = old / "code/workbench/delivery/frozen_blend.py"
-    module.write_text(module.read_text().replace("return self.fitted.predict(", "return 0.25 + 0 * self.fitted.predict("))
+    constant = module.read_text().replace("return self.fitted.predict(", "return 0.25 + 0 * self.fitted.predict(")
+    module.write_text(constant)
     out = predict_in_process(str(old), estimators.root / "test.csv", tmp_path / "out.csv")
     np.testing.assert_allclose(pd.read_csv(out)["bought"], 0.25)
 
