@@ -49,6 +49,9 @@ POLISH = 40
 EXACT = 15
 """Evaluations a member on all rows, where the rest was done on a sample of them."""
 
+TOLERANCE = 1e-6
+"""The least gain that is looked for, as a share of the best member's loss."""
+
 AFFORDED = 1 << 23
 """Numbers that are looked at in these, at most."""
 
@@ -57,13 +60,14 @@ AFFORDED = 1 << 23
 class NelderMead:
     """Minimise the loss of the weighted average over softmax weights, from several starts.
 
-    The starts are, in this order: what greedy selection, hill climbing and the convex method find; equal weights;
-    weights by score; then seeded random ones. From the end a hill is climbed once more. The result is a function of the
+    The starts are what greedy selection, hill climbing and the convex method find; equal weights; weights by score;
+    then seeded random ones. It descends from the best of them, and from the end a hill is climbed once more. Where the
+    convex method certifies its weights, nothing is left to search, and they are taken. The result is a function of the
     members alone: the machine's clock does not matter. In-sample it is never worse than the best single member or any
     of its starts. Where the metric scores no member at all, nothing speaks for one of them, and the weights are equal.
 
     Attributes:
-        starts: Starting points of the minimiser.
+        starts: Starting points of the minimiser, the best of all.
         seed: Seed of the random ones, and of the sample of rows that the descent begins on where rows are many.
     """
 
@@ -75,7 +79,10 @@ class NelderMead:
         """Find weights on the simplex."""
         with one_blas_thread():
             exact = Objective.of(members)
-            return settled(members, exact, self.weights(exact, [_convex(members)]))
+            (seed, gap), lowest = _convex(members), float(exact.singles.min())
+            if np.isfinite(lowest) and gap <= TOLERANCE * abs(lowest):
+                return settled(members, exact, _without_tiny(exact, seed))
+            return settled(members, exact, self.weights(exact, [seed]))
 
     def weights(self, exact: Objective, seeds: Sequence[Array] = ()) -> Array:
         """Return weights ``(members,)``; ``seeds`` are solutions of other methods to start from."""
@@ -114,12 +121,13 @@ class NelderMead:
         return best if loss(best) >= loss(points[0]) else _end(loss, best, POLISH * count, STEP / 4)
 
 
-def _convex(members: Members) -> Array:
-    mix = Convex().fit(members).mix
-    if not isinstance(mix, Weighted):  # pragma: no cover
-        raise TypeError(f"convex: expected a weighted average, got {mix.kind}")
-    weights: Array = mix.array[:, 0]
-    return weights
+def _convex(members: Members) -> tuple[Array, float]:
+    """Return the convex method's weights, and how much lower a plain average may be at most; infinite if unknown."""
+    fit = Convex().fit(members)
+    if not isinstance(fit.mix, Weighted):  # pragma: no cover
+        raise TypeError(f"convex: expected a weighted average, got {fit.mix.kind}")
+    weights: Array = fit.mix.array[:, 0]
+    return weights, fit.gap if fit.gap is not None and fit.mix.space == "linear" else np.inf
 
 
 def _descended(exact: Objective, seeds: Sequence[Array]) -> Array:
@@ -164,7 +172,7 @@ def _end(loss: Objective, start: Array, evaluations: int, step: float) -> Array:
             "initial_simplex": simplex,
             "maxfev": evaluations,
             "xatol": 0.02,
-            "fatol": 1e-6 * abs(float(loss.singles.min())) + 1e-12,
+            "fatol": TOLERANCE * abs(float(loss.singles.min())) + 1e-12,
             "adaptive": len(origin) > 5,
         },
     )
