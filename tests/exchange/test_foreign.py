@@ -109,6 +109,10 @@ def test_the_same_is_there_already_and_another_test_table_takes_its_place(team):
         ("model@bob#0001", "already there"),
     ]
     corrected = team.write(team.given(slice(60, None), p=7.0), "new.csv")
+    with team.workspace() as workspace:  # a merge that is killed before it is recorded
+        files = [Given.read(file, workspace.dataset.schema) for file in (oof, corrected)]
+        Adoption(workspace, oof, "bob", "model", join(workspace.dataset, workspace.plan, *files)).place()
+    assert usable(team) == ["model@bob#0001"]
     replaced = team.merge(oof, corrected)
     assert replaced.trial == "model@bob#0002"
     assert "it takes the place of model@bob#0001" in replaced.notices[-1]

@@ -120,14 +120,16 @@ class Adoption:
             return self._told(alike[-1].name, "already there")
         known = next((trial for trial in self._trials if _key(trial) == self._result.fit_key), None)
         placed = self._placed()
-        replaced = [trial for trial in alike if known is None or trial.number != known.number]
-        said = self._retired(replaced) if placed or known is None else ()
         if known is None:
-            return self._told("", "new", said)
+            return self._told("", "new")
+        said = self._retired([trial for trial in alike if trial.number != known.number])
         return self._told(known.name, "restored" if placed else "already there", said)
 
     def record(self, adopted: Adopted, sweep: int) -> Adopted:
-        """Write a new trial into the ledger, and return what became of it with its name."""
+        """Write a new trial into the ledger, and return what became of it with its name.
+
+        Those whose place it takes go when it is there: a merge that ends before has changed no blend.
+        """
         started = TrialStarted(
             sweep=sweep,
             study=0,
@@ -144,7 +146,8 @@ class Adoption:
         number = record_guest(self._workspace, started, self._result)
         if number is None:
             raise Busy(f"somebody merges {self._file} now; merge it again to see what became of it")
-        return replace(adopted, trial=trial_name(self._label, number))
+        said = self._retired(self._alike())
+        return replace(adopted, trial=trial_name(self._label, number), notices=(*adopted.notices, *said))
 
     def _alike(self) -> list[Trial]:
         """Return the trials of the same name that have the same out-of-fold predictions, by number."""
@@ -171,11 +174,12 @@ class Adoption:
     def _retired(self, trials: Sequence[Trial]) -> tuple[str, ...]:
         """Let trials be blended no more, as others have the same out-of-fold predictions and newer ones of the test."""
         vault, test_key = self._workspace.vault, self._workspace.dataset.test_key
-        for trial in trials:
+        blended = [trial for trial in trials if vault.has_test(_key(trial), test_key)]
+        for trial in blended:
             vault.set_test(_key(trial), test_key, None)
         return tuple(
             f"it takes the place of {trial.name}, which has the same out-of-fold predictions and is blended no more"
-            for trial in trials
+            for trial in blended
         )
 
     def _told(self, trial: str, outcome: Outcome, said: Sequence[str] = ()) -> Adopted:
