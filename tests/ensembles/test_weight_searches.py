@@ -13,8 +13,9 @@ from tests.ensembles.test_blending import collect, random_members, weights_of
 from workbench.ensembles import objective
 from workbench.ensembles.greedy import Greedy
 from workbench.ensembles.hill_climbing import HillClimbing
-from workbench.ensembles.members import Members
+from workbench.ensembles.members import HASHED, Members
 from workbench.ensembles.method import Method
+from workbench.ensembles.moves import Exchange, best_exchange
 from workbench.ensembles.nelder_mead import DESCENDED, NelderMead
 from workbench.ensembles.objective import Objective
 from workbench.metrics import ACCURACY, AUC, AVERAGE_PRECISION, LOG_LOSS, MAE, QWK, RMSE, Array, Metric
@@ -118,6 +119,42 @@ def test_a_move_is_scored_as_the_weights_that_it_leads_to(metric: Metric) -> Non
         after = (1.0 - step) * weights + step * np.eye(4)[member]
         assert found == pytest.approx(loss(members, after), rel=1e-12)
         assert exact(after) == pytest.approx(found, rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", [AUC, RMSE, QWK])
+def test_an_exchange_is_scored_as_the_weights_that_it_leads_to(metric: Metric) -> None:
+    members = ordinal(4) if metric is QWK else random_members(5, count=4, metric=metric, weighted=True)
+    exact, weights = Objective.of(members), np.array([0.4, 0.0, 0.35, 0.25])
+    givers, takers, amounts = np.array([0, 3, 2]), np.array([1, 0, 3]), np.array([0.4, 0.1, 0.05])
+    found = exact.exchanges(weights, givers, takers, amounts)
+    for lowest, giver, taker, amount in zip(found, givers, takers, amounts, strict=True):
+        after = Exchange(giver, taker, amount, lowest).applied(weights)
+        assert lowest == pytest.approx(loss(members, after), rel=1e-12)
+    assert best_exchange(exact, exact, weights, (givers, takers), amounts).loss == found.min()
+
+
+@pytest.mark.parametrize("members", [random_members(7, count=6, metric=AUC, rows=120), ordinal(9)], ids=["auc", "qwk"])
+def test_greedy_is_never_worse_than_plain_selection_from_the_best(members: Members) -> None:
+    exact = Objective.of(members)
+    counts = np.eye(len(members))[exact.singles.argmin()]
+    path = [exact(counts)]
+    for size in range(1, 26):
+        counts = min(((counts * size + one) / (size + 1) for one in np.eye(len(members))), key=exact)
+        path.append(exact(counts))
+    assert loss(members, weights_of(Greedy(steps=25), members)) <= min(path) + 1e-12
+
+
+def test_members_that_differ_in_few_rows_are_told_apart() -> None:
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 2, 4 * HASHED)
+    predictions = generator.uniform(size=(3, len(y), 1)).repeat(2, axis=0)
+    predictions[1, 1] = 0.5  # not among the rows that are looked at first
+    members = collect(predictions, np.array_split(np.arange(len(y)), 2), y, AUC)
+    found = members.canonical()
+    assert len(found) == 4
+    again = members.take([5, 1, 3, 0, 2, 4]).canonical()
+    np.testing.assert_array_equal(found.predictions, again.predictions)
+    assert found.canonical() is found
 
 
 @pytest.mark.parametrize("method", [Greedy(steps=20), HillClimbing(), NelderMead()], ids=repr)

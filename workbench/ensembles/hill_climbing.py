@@ -42,7 +42,10 @@ VERIFIED = 1 << 21
 """Numbers that are looked at on all rows to decide between what is best on a sample of them."""
 
 SELECTED = 20
-"""Members that greedy selection adds for the second start: large steps from one member alone lead astray."""
+"""Members that greedy selection adds for the second start where rows are many, which is where steps take long.
+
+Large steps from one member alone lead astray.
+"""
 
 CLOSER = 8
 """At least so many members get the closer look, of many a tenth."""
@@ -82,7 +85,8 @@ class HillClimbing:
         screen = exact.sampled(seed=self.seed)
         if not starts:
             best = np.eye(count)[ranking(exact.singles)[0]]
-            starts = [best, Greedy(steps=SELECTED, seed=self.seed).weights(exact)]
+            greedy = Greedy(seed=self.seed) if screen is exact else Greedy(steps=SELECTED, seed=self.seed)
+            starts = [best, greedy.weights(exact)]
         tops = [
             self._climbed(exact, start, lambda now: self._screened(exact, screen, now), self.steps) for start in starts
         ]
