@@ -110,6 +110,13 @@ def test_members_are_refitted_once_and_delivered(tmp_path):
         assert refit(workspace, [blended], heard) == refits
         assert heard.phases == ["refitting 1 member of the blend on all rows, 2 seeds each"]
 
+        alone = blended.model_copy(update={"members": tuple(m for m in blended.members if m.family == "small")})
+        assert refits.among(blended) == refits
+        assert refits.among(alone).note == ""
+        lost = next(member for member in blended.members if member.family == "nearest")
+        workspace.vault.keep_bundles([], [lost.fit_key])
+        assert Delivery(workspace, tmp_path).exportable(blended) is blended  # it has models, refitted ones
+
         rows = Delivery(workspace, tmp_path).leaderboard(blended, refits=refits)
         assert [row.note for row in rows if row.family == "blend"] == ["2 of 3 members refitted on all rows"]
         about = stage_blend(tmp_path / "out", delivered, "final", workspace.vault, 3, folder, refits.seeds)
