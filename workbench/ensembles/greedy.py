@@ -28,7 +28,7 @@ VERIFIED = 1 << 20
 TWICE = 1 << 19
 """Numbers of a candidate up to which selection is tried from the best member alone as well."""
 
-PATIENCE = 40
+PATIENCE = 25
 """Steps in a row without a new best after which nothing better is expected."""
 
 

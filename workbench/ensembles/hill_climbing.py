@@ -94,10 +94,9 @@ class HillClimbing:
 
     def finished(self, exact: Objective, screen: Objective, weights: Array) -> Array:
         """Return the weights ``(members,)`` after exchanges and moves, in turns, while either improves."""
-        step = self._screened if screen is exact else self._exact
         for _ in range(FINISH):
             after = self._climbed(exact, weights, lambda now: self._exchange(exact, screen, now), FINISH)
-            after = self._climbed(exact, after, lambda now: step(exact, screen, now), FINISH)
+            after = self._climbed(exact, after, lambda now: self._last(exact, screen, now), FINISH)
             if after is weights:
                 break
             weights = after
@@ -115,14 +114,14 @@ class HillClimbing:
             weights, loss = move.applied(weights), move.loss
         return weights
 
-    def _screened(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
+    def _screened(self, exact: Objective, screen: Objective, weights: Array, steps: Array = FINE[::2]) -> Move | None:
         """Return the best move of a fine look, on the sample, at the members that a coarse look finds best."""
-        members = self._looked_at(screen, weights)
-        steps = FINE if screen is exact else FINE[::2]  # a sample cannot tell neighbours apart
-        return best_move(exact, screen, weights, *self._allowed(weights, members, steps))
+        return best_move(exact, screen, weights, *self._allowed(weights, self._looked_at(screen, weights), steps))
 
-    def _exact(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
-        """Return the best move of the members with weight and of those that look best on the sample."""
+    def _last(self, exact: Objective, screen: Objective, weights: Array) -> Move | None:
+        """Return the best move of the finest look, or, of many rows, of the members with weight and those looked at."""
+        if screen is exact:
+            return self._screened(exact, screen, weights, FINE)
         members = np.union1d(np.flatnonzero(weights), self._looked_at(screen, weights))
         return best_move(exact, screen, weights, *self._allowed(weights, members, LAST), _verified(exact))
 

@@ -40,7 +40,7 @@ DESCENDED = 15
 FEW = 8
 """With at most so many members, a sample of the rows is enough to select from them."""
 
-EVALUATIONS = 10
+EVALUATIONS = 8
 """Evaluations a member for each start. It only has to show which start leads somewhere better."""
 
 POLISH = 40
@@ -72,7 +72,7 @@ class NelderMead:
     """
 
     simplicity: ClassVar[int] = 6
-    starts: int = 4
+    starts: int = 3
     seed: int = 0
 
     def fit(self, members: Members) -> Fit:
