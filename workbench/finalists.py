@@ -48,6 +48,8 @@ def propose_finalists(experiment: Experiment, folder: Path | None = None) -> Pro
 
         settings = blend_settings(experiment.config.ensemble, experiment.config.seed)
         finalists, table = propose(gathered.members, settings, predict)
+        for old in folder.glob("[12]/submission.csv"):  # of an earlier call: there may be but one now
+            old.unlink()
         files = []
         for number, finalist in enumerate(finalists, start=1):
             delivery = Delivery(workspace, folder / str(number))
