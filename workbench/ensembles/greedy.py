@@ -28,8 +28,8 @@ VERIFIED = 1 << 20
 TWICE = 1 << 19
 """Numbers of a candidate up to which selection is tried from the best member alone as well."""
 
-PATIENCE = 25
-"""Steps in a row without a new best after which nothing better is expected."""
+PATIENCE = 40
+"""Steps in a row without a new best after which nothing better is expected; fewer with fewer than 20 members."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +86,10 @@ def _best_selected(exact: Objective, screen: Objective, pool: Array, steps: int)
 def _selected(exact: Objective, screen: Objective, pool: Array, weights: Array, size: int, steps: int) -> Array:
     """Return the best weights on the way of one selection from ``weights``, the mean of ``size`` members."""
     best, lowest, waited = weights, exact(weights), 0
-    verified = max(2, VERIFIED // max(1, exact.size))
+    verified, patience = max(2, VERIFIED // max(1, exact.size)), min(PATIENCE, PATIENCE // 2 + len(pool))
     for added in range(size, size + steps):
         move = best_move(exact, screen, weights, pool, np.full(len(pool), 1.0 / (added + 1)), verified)
-        if move is None or waited >= PATIENCE:
+        if move is None or waited >= patience:
             break
         weights, waited = move.applied(weights), waited + 1
         if move.loss < lowest:

@@ -41,7 +41,7 @@ GIVERS, TAKERS = 8, 12
 VERIFIED = 1 << 21
 """Numbers that are looked at on all rows to decide between what is best on a sample of them."""
 
-SELECTED = 20
+SELECTED = 25
 """Members that greedy selection adds for the second start where rows are many, which is where steps take long.
 
 Large steps from one member alone lead astray.

@@ -38,7 +38,7 @@ DESCENDED = 15
 """Members that are descended on, at most."""
 
 FEW = 8
-"""With at most so many members, a sample of the rows is enough to select from them."""
+"""With at most so many members, a sample of the rows is enough to select from them and to climb."""
 
 EVALUATIONS = 8
 """Evaluations a member for each start. It only has to show which start leads somewhere better."""
@@ -93,10 +93,11 @@ class NelderMead:
         if count == 1:
             return best
         screen = exact.sampled(self.seed)
-        chosen = Greedy(seed=self.seed).weights(exact if count > FEW else screen)
+        near = exact if count > FEW else screen
+        chosen = Greedy(seed=self.seed).weights(near)
         hill = HillClimbing(seed=self.seed)
-        tops = hill.weights(screen, [best, chosen] if screen is exact else [chosen])  # a sample has no fine tops
-        seeds = [tops, chosen, *seeds]
+        top = hill.weights(near, [best, chosen] if near is exact else [chosen])  # a sample has no fine tops
+        seeds = [top, chosen, *seeds]
         which = _descended(screen, seeds)
         starts = [*seeds, np.full(count, 1.0 / count), _by_score(exact.singles)]
         found = np.zeros((2, count))
