@@ -104,6 +104,8 @@ def _lines(blend: BlendResult) -> list[str]:
         f"nested {blend.nested:.5g} ± {blend.nested_se:.2g}{bounds}, in-sample (optimistic) {blend.in_sample:.5g}, "
         f"best single {blend.best_single:.5g}"
     ]
+    if blend.gains_by:
+        lines.append(f"gains are those of other weights, as the blend's own would take long: {blend.gains_by}")
     if blend.blend.calibration is not None:
         lines.append(f"after the mix: {calibration_in_words(blend.blend.calibration)}")
     elif blend.gap is not None:

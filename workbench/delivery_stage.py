@@ -19,7 +19,7 @@ from workbench.delivery.leaderboard import Entry, Row, leaderboard
 from workbench.delivery.process import export_in_process
 from workbench.delivery.refit import Refits
 from workbench.delivery.submission import expected_ids, write_submission
-from workbench.errors import NothingToDeliver, StoreError, WorkbenchError
+from workbench.errors import ConfigError, NothingToDeliver, StoreError, WorkbenchError
 from workbench.metrics import ranked_labels
 from workbench.types import fingerprint
 from workbench.workspace import Workspace
@@ -72,8 +72,10 @@ class Delivery:
             DataError: the sample's columns cannot be understood, or it asks for rows that the test table does not have.
         """
         expected_ids(self.layout, self.workspace.dataset.test_ids, self.sample)
-        config = self.workspace.experiment.config
+        config, outputs = self.workspace.experiment.config, self.workspace.dataset.schema.outputs
         _ = blend_settings(config.ensemble, config.seed).pipelines
+        if config.ensemble.per_class and outputs == 1:
+            raise ConfigError("ensemble.per_class is for three classes or more; leave it out")
 
     def key(self) -> str:
         """Return a key of everything that a delivery depends on: equal keys deliver the same."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, mean_squared_error
 
 from workbench.ensembles import BlendClassifier, BlendRegressor
@@ -77,3 +79,17 @@ def test_a_member_that_lacks_at_prediction_is_named() -> None:
     blend = BlendRegressor(method="mean").fit(X, y)
     with pytest.raises(ConfigError, match="predictions of b are lacking"):
         blend.predict({"a": X["a"]})
+
+
+def test_a_data_frame_names_its_members_and_what_is_no_probability_or_fold_is_refused() -> None:
+    X, y = classes(2)
+    frame = pd.DataFrame({"lgbm": X[:, 0, 1], "mlp": X[:, 1, 1]})
+    blend = BlendClassifier(method="convex").fit(frame, y)
+    assert set(blend.weights_) <= {"lgbm", "mlp"}
+    assert blend.predict(frame[["mlp", "lgbm"]]).tolist() == blend.predict(frame).tolist()
+    with pytest.raises(ConfigError, match=r"member 'lgbm' holds .* outside 0 to 1"):
+        blend.fit(frame * 3 - 1, y)
+    with pytest.raises(ConfigError, match="folds has one value"):
+        blend.fit(frame, y, folds=np.zeros(ROWS))
+    with pytest.raises(NotFittedError):
+        BlendClassifier().predict(frame)

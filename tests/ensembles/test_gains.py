@@ -67,7 +67,7 @@ def slowly(members: Members, method: str, took: float, seconds: float = 60.0) ->
     """Gains of all members after a training that took so many seconds."""
     pipeline = BlendSettings(method=method).pipelines[method]
     trained = replace(train(method, pipeline, members), seconds=took)
-    return gains.member_gains(members, trained, pipeline, range(len(members)), seconds=seconds)
+    return gains.member_gains(members, trained, pipeline, range(len(members)), seconds=seconds).of
 
 
 def test_what_takes_long_is_judged_by_convex_weights_and_what_is_simple_by_itself() -> None:

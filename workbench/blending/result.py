@@ -67,6 +67,9 @@ class BlendResult(Value):
     """The bounds of the nested score's 95 % interval (bootstrap of rows)."""
     gap: float | None = None
     """So much at most is the in-sample score from the best that any weights have; known of convex problems."""
+    gains_by: str = ""
+    """By which weights and rows the members' gains are known, such as ``convex, 5,000 rows``, where those of the blend
+    itself would have taken too long; empty for its own."""
     considered: tuple[MethodScore, ...] = ()
     """Every method that was compared, simplest first."""
     correlations: tuple[tuple[float, ...], ...] = ()

@@ -13,7 +13,7 @@ from workbench.blending.result import BlendResult, MemberRef
 from workbench.ensembles.calibrating import fit_calibration
 from workbench.ensembles.choice import Trained, choose, compare
 from workbench.ensembles.deciding import fit_decision
-from workbench.ensembles.gains import member_gains
+from workbench.ensembles.gains import Gains, member_gains
 from workbench.ensembles.members import Candidate, Members
 from workbench.ensembles.method import NotApplicable, make_method
 from workbench.ensembles.pipeline import Bagging, Pipeline
@@ -117,12 +117,14 @@ def result(members: Members, chosen: Trained, table: tuple[Any, ...], pipeline: 
     """Return one of the trained pipelines as what is delivered; given the pipeline, with each member's gain."""
     shares = chosen.fitted.blend.mix.shares()
     order = sorted(np.flatnonzero(shares > 0).tolist(), key=lambda i: (-shares[i], members.refs[i].trial))
-    gains = (None,) * len(order) if pipeline is None else member_gains(members, chosen, pipeline, order)
+    gains = Gains((None,) * len(order)) if pipeline is None else member_gains(members, chosen, pipeline, order)
     row = next(row for row in table if row.method == chosen.name)
     singles = np.array([members.metric.loss(score) for score in members.singles()])
     return BlendResult(
         method=chosen.name,
-        members=tuple(_weighted(members.refs[i], float(shares[i]), gain) for i, gain in zip(order, gains, strict=True)),
+        members=tuple(
+            _weighted(members.refs[i], float(shares[i]), gain) for i, gain in zip(order, gains.of, strict=True)
+        ),
         in_sample=chosen.in_sample,
         nested=row.nested,
         nested_se=row.nested_se,
@@ -130,6 +132,7 @@ def result(members: Members, chosen: Trained, table: tuple[Any, ...], pipeline: 
         nested_high=row.high,
         best_single=members.metric.loss(float(singles.min())) if np.isfinite(singles).any() else float("nan"),
         gap=chosen.fitted.gap,
+        gains_by=gains.by,
         considered=table,
         correlations=tuple(map(tuple, correlations(members.predictions, order).tolist())),
         fitted=chosen.fitted.blend.take(order),

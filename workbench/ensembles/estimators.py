@@ -81,6 +81,10 @@ class _Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         if predictions.shape[1] != len(codes):
             raise ConfigError(f"the predictions have {predictions.shape[1]} rows, y has {len(codes)}")
         _finite(names, predictions)
+        if classes:
+            _probabilities(names, predictions)
+        if split[0] == split[-1]:
+            raise ConfigError("folds has one value alone: weights are scored on folds that they were not fitted on")
         members = Members(
             refs=tuple(Candidate("member", i, name, "", np.nan, np.nan) for i, name in enumerate(names)),
             predictions=predictions[:, rows],
@@ -109,7 +113,7 @@ class _Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def _predict(self, X: Predictions, classes: int) -> Array:
         check_is_fitted(self, "result_")
         names, predictions = _stacked(X, classes)
-        if isinstance(X, Mapping):
+        if isinstance(X, Mapping) or hasattr(X, "columns"):
             absent = [name for name in self.weights_ if name not in names]
             if absent:
                 raise ConfigError(f"predictions of {', '.join(absent)} are lacking; received {', '.join(names)}")
@@ -177,11 +181,13 @@ class BlendClassifier(ClassifierMixin, _Blend):  # type: ignore[misc]
 
     def predict_proba(self, X: Predictions) -> Array:
         """Return probabilities ``(rows, classes)``; a decision has bent them so that it is their argmax."""
+        check_is_fitted(self, "result_")
         predicted = self._predict(X, len(self.classes_))
         return np.column_stack([1.0 - predicted, predicted]) if predicted.shape[1] == 1 else predicted
 
     def predict(self, X: Predictions) -> Array:
         """Return labels ``(rows,)``."""
+        check_is_fitted(self, "result_")
         chosen: Array = self.classes_[labels(self._predict(X, len(self.classes_)))]
         return chosen
 
@@ -228,8 +234,8 @@ class BlendRegressor(RegressorMixin, _Blend):  # type: ignore[misc]
 
 def _stacked(X: Predictions, classes: int) -> tuple[list[str], Array]:
     """Return the members' names, and predictions ``(members, rows, outputs)``."""
-    if isinstance(X, Mapping):
-        names, parts = [str(name) for name in X], [np.asarray(part) for part in X.values()]
+    if isinstance(X, Mapping) or hasattr(X, "columns"):  # or a DataFrame, a column a member
+        names, parts = [str(name) for name in X], [np.asarray(X[name]) for name in X]
     else:
         table = np.asarray(X)
         if table.ndim not in (2, 3):
@@ -260,6 +266,13 @@ def _finite(names: list[str], predictions: Array) -> None:
         wrong = int((~np.isfinite(prediction)).sum())
         if wrong:
             raise ConfigError(f"member '{name}' holds {wrong} predictions that are not finite; leave it out")
+
+
+def _probabilities(names: list[str], predictions: Array) -> None:
+    for name, prediction in zip(names, predictions, strict=True):
+        wrong = int(((prediction < 0.0) | (prediction > 1.0)).sum())
+        if wrong:
+            raise ConfigError(f"member '{name}' holds {wrong} values outside 0 to 1; expected probabilities")
 
 
 def _folds(codes: Array, folds: Any, seed: int, *, classes: int) -> tuple[Array, Array]:

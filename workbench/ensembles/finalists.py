@@ -15,7 +15,7 @@ import numpy as np
 from workbench.blending.mix import Chosen, equal
 from workbench.blending.result import BlendResult, MethodScore
 from workbench.ensembles.blend import AUTO, BlendSettings, result
-from workbench.ensembles.choice import Trained, compare
+from workbench.ensembles.choice import Trained, choose, compare
 from workbench.ensembles.members import Members
 from workbench.ensembles.method import Fit, NotApplicable
 from workbench.ensembles.pipeline import Pipeline
@@ -40,7 +40,7 @@ class Finalist:
 class Single:
     """One member alone, by its place."""
 
-    simplicity: ClassVar[int] = -1
+    simplicity: ClassVar[int] = 100  # a blend comes first where they are equal: a single one is the best of many tried
     place: int
     seed: int = 0
 
@@ -52,7 +52,7 @@ class Single:
 def propose(
     members: Members, settings: BlendSettings, predict: Callable[[BlendResult], Array]
 ) -> tuple[tuple[Finalist, ...], tuple[MethodScore, ...]]:
-    """Return the blend with the best nested score, then the one that agrees least with it among those nearly as good.
+    """Return the blend that `auto` would choose, then what agrees least with it among all that is nearly as good.
 
     Where none of these differs, the second is the best one that does.
 
@@ -75,12 +75,13 @@ def propose(
         raise NotApplicable("; ".join(row.failure for row in table))
     rows = {row.method: row for row in table}
     ranked = sorted(trained, key=lambda one: (rows[one.name].behind_best, one.simplicity, one.name))
-    near = [one for one in ranked if _near(rows[one.name])] or ranked[:1]
-    first = predict(_result(members, near[0], table))
+    best = choose(trained, table)
+    near = [best, *(one for one in ranked if _near(rows[one.name]) and one is not best)]
+    first = predict(_result(members, best, table))
 
     def finalist(one: Trained) -> Finalist:
         blend = _result(members, one, table)
-        agrees = 1.0 if one is near[0] else agreement(first, predict(blend), members.metric.needs)
+        agrees = 1.0 if one is best else agreement(first, predict(blend), members.metric.needs)
         return Finalist(one.name, blend, rows[one.name], agrees)
 
     others = [other for other in map(finalist, near[1:]) if other.agreement < 1.0]
@@ -88,7 +89,7 @@ def propose(
     if second is None:  # a second one costs nothing: the best that differs at all
         rest = (finalist(one) for one in ranked if one not in near)
         second = next((other for other in rest if other.agreement < 1.0), None)
-    return (finalist(near[0]),) if second is None else (finalist(near[0]), second), table
+    return (finalist(best),) if second is None else (finalist(best), second), table
 
 
 def _near(row: MethodScore) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,9 +29,16 @@ FEWEST_ROWS = 5_000
 """On fewer rows, differences between blends of nearly the same members are noise."""
 
 
+class Gains(NamedTuple):
+    """The gain of each member, and by whose weights: empty for those of the blend itself."""
+
+    of: tuple[float | None, ...]
+    by: str = ""
+
+
 def member_gains(
     members: Members, chosen: Trained, pipeline: Pipeline, places: Sequence[int], *, seconds: float = SECONDS
-) -> tuple[float | None, ...]:
+) -> Gains:
     """Return how much worse the blend would be without each of the members at ``places``; below 0: better.
 
     The nested score with all members less the one that the same pipeline comes to, fitted anew, without the member.
@@ -47,16 +55,18 @@ def member_gains(
     """
     deadline = time.perf_counter() + seconds
     if len(members) < 2:
-        return (None,) * len(places)
+        return Gains((None,) * len(places))
     # Whether it decides was decided with all members: what comes and goes with one of them would be noise.
     own = pipeline if chosen.fitted.blend.decision is not None else replace(pipeline, decide=None)
     if chosen.seconds * len(places) <= seconds:
-        return _differences(members, own, places, _loss(members, chosen.nested.score), chosen.seconds, deadline)
-    quick = own if chosen.simplicity < Greedy.simplicity else replace(own, method=Convex(), bagging="none")
+        return Gains(_differences(members, own, places, _loss(members, chosen.nested.score), chosen.seconds, deadline))
+    simple = chosen.simplicity < Greedy.simplicity
+    quick = own if simple else replace(own, method=Convex(), bagging="none")
     sample = _sample(members, round(seconds / (len(places) + 1) / (PER_NUMBER * _numbers(members))))
     began = time.perf_counter()
     whole = _nested_loss(sample, quick)
-    return _differences(sample, quick, places, whole, time.perf_counter() - began, deadline)
+    found = _differences(sample, quick, places, whole, time.perf_counter() - began, deadline)
+    return Gains(found, f"{chosen.name if simple else 'convex'}, {len(sample.row):,} rows")
 
 
 def _numbers(members: Members) -> int:

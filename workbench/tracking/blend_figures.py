@@ -92,6 +92,8 @@ def members_png(blend: BlendResult, metric: str) -> bytes:
         left.set_xlabel(f"the {len(shown)} heaviest of {len(blend.members)} members", fontsize=9)
     _bars(right, [member.gain for member in shown], "{:+.2g}")
     right.set_title(f"Gain: nested {metric} lost without it", loc="left", fontsize=11)
+    if blend.gains_by:
+        right.set_xlabel(f"by the weights of {blend.gains_by}", fontsize=9)
     return _png(figure)
 
 

@@ -30,6 +30,8 @@ def _scores(blend: BlendResult, metric: str) -> list[str]:
     if blend.fitted is not None:
         after = (calibration_in_words(blend.fitted.calibration), decision_in_words(blend.fitted.decision))
         lines += [f"- after the mix: {words}" for words in after if words != NONE]
+    if blend.gains_by:
+        lines.append(f"- gains by the weights of {blend.gains_by}")
     lines += [f"- {_escaped(reason)}" for reason in blend.left_out]
     return lines
 
