@@ -42,8 +42,8 @@ def gather_members(workspace: Workspace, *, features: bool = False, unbundled: b
     candidates = workspace.candidates(None if config.members == "all" else config.per_family, unbundled=unbundled)
     if not candidates:
         raise NothingToDeliver(
-            "no trial is complete, so there is nothing to blend or submit; run it; if it has run, allow more time, and see "
-            f"the failures and {workspace.experiment.store / 'logs'}"
+            "no trial is complete, so there is nothing to blend or submit; run it; if it has run, allow more time, and "
+            f"see the failures and {workspace.experiment.store / 'logs'}"
         )
     plan = workspace.plan
     validate = [plan.validate(split) for split in range(plan.splits)]
