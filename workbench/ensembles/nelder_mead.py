@@ -115,7 +115,8 @@ class NelderMead:
         """Return the end of the descent from the best of the starts' ends; the best start if none leads lower."""
         count = len(loss)
         generator = np.random.default_rng(derive_seed(self.seed, "nelder_mead", count))
-        points = [start / start.sum() for start in starts if start.any()]
+        normed = [start / start.sum() for start in starts if start.any()]
+        points = list({point.tobytes(): point for point in normed}.values())  # methods often find the same
         points += [generator.dirichlet(np.ones(count)) for _ in range(self.starts - len(points))]
         points = sorted(points, key=loss)[: self.starts]
         best = min([_end(loss, point, EVALUATIONS * count, STEP) for point in points], key=loss)
