@@ -22,14 +22,17 @@ from workbench.seeds import derive_seed
 FIRST = 5
 """At most so many of the best members are the start, where their mean is better than the best alone."""
 
-VERIFIED = 1 << 20
+VERIFIED = 3 << 19
 """Numbers that are looked at on all rows to decide between the members that are best on a sample of them."""
 
 TWICE = 1 << 19
 """Numbers of a candidate up to which selection is tried from the best member alone as well."""
 
 PATIENCE = 40
-"""Steps in a row without a new best after which nothing better is expected; fewer with fewer than 20 members."""
+"""Steps in a row without a new best after which nothing better is expected; with few members three for each."""
+
+PLAIN = 25
+"""Members that are added in any case, as AutoGluon adds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +89,10 @@ def _best_selected(exact: Objective, screen: Objective, pool: Array, steps: int)
 def _selected(exact: Objective, screen: Objective, pool: Array, weights: Array, size: int, steps: int) -> Array:
     """Return the best weights on the way of one selection from ``weights``, the mean of ``size`` members."""
     best, lowest, waited = weights, exact(weights), 0
-    verified, patience = max(2, VERIFIED // max(1, exact.size)), min(PATIENCE, PATIENCE // 2 + len(pool))
+    verified, patience = max(2, VERIFIED // max(1, exact.size)), min(PATIENCE, 3 * len(pool))
     for added in range(size, size + steps):
         move = best_move(exact, screen, weights, pool, np.full(len(pool), 1.0 / (added + 1)), verified)
-        if move is None or waited >= patience:
+        if move is None or (waited >= patience and added > PLAIN):
             break
         weights, waited = move.applied(weights), waited + 1
         if move.loss < lowest:
