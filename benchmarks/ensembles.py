@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rivals", type=Path, action="append", default=[], help="folder with packages of others")
     parser.add_argument("--limit", type=float, help="seconds that a contender may take for a case")
     parser.add_argument("--metrics", nargs="+", choices=tuple(REAL), default=tuple(REAL), help="metrics; all if absent")
+    parser.add_argument("--sizes", nargs="+", metavar="MxN", help="members and rows, such as 20x100000; all if absent")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="other draws of members for each table")
     given = parser.parse_args(argv)
     sys.path += [str(folder.resolve()) for folder in given.rivals]
@@ -64,6 +65,8 @@ def _methods(given: argparse.Namespace) -> tuple[str, Result]:
     contest = Contest(contenders())
     result = methods.Methods(**_about(given, goals.TARGETS), limit_s=limit, blended=())
     for case in cases(given.cache, limit, quick=given.quick, metrics=given.metrics):
+        if given.sizes and f"{len(case.members)}x{case.rows}" not in given.sizes:
+            continue
         found = tuple(contest.run(case))
         result = result.model_copy(update={"blended": (*result.blended, *found)})
         _keep(result, given)

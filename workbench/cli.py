@@ -244,8 +244,8 @@ def ensemble(
     given = {"method": method, "members": members, "per_family": per_family}
     chosen = [f"ensemble.{key}={value}" for key, value in given.items() if value is not None]
     experiment = _experiment(folder, store, seed, [*(settings or ()), *chosen])
-    metric = experiment.metric_ref()
-    show_blend(_console(), fit(experiment), metric=metric.name, direction=metric.direction)
+    metric, console = experiment.metric_ref(), _console()
+    fit(experiment, lambda blend: show_blend(console, blend, metric=metric.name, direction=metric.direction))
 
 
 @app.command()

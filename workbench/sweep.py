@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,12 +132,16 @@ def submit(experiment: Experiment, observer: Observer | None = None) -> SweepRes
 
 
 @signals.listening()
-def ensemble(experiment: Experiment) -> BlendResult:
-    """Fit the blend of the stored trials and return it; nothing is written but its MLflow run."""
+def ensemble(experiment: Experiment, show: Callable[[BlendResult], None] = lambda _: None) -> BlendResult:
+    """Fit the blend of the stored trials and return it; nothing is written but its MLflow run.
+
+    ``show`` is called with it before that is waited for.
+    """
     began = time.monotonic()
     with open_workspace(experiment) as workspace, open_sweep(workspace, began, "ensemble") as sweep:
         blended = blend_trials(workspace)
         workspace.ledger.append(BlendFinished(sweep=sweep.number, blend=blended))
+        show(blended)
         return blended
 
 
