@@ -80,7 +80,8 @@ def _methods(given: argparse.Namespace) -> tuple[str, Result]:
     for table in methods.tables(result.blended):
         console.print(table)
     measured = tuple(goals.goals(result.blended, quick=given.quick))
-    return "Methods of ensembles: goals", result.model_copy(update={"measurements": measured})
+    asked = tuple(target for target in goals.TARGETS if any(one.name == target.measurement for one in measured))
+    return "Methods of ensembles: goals", result.model_copy(update={"measurements": measured, "targets": asked})
 
 
 def _tables(given: argparse.Namespace) -> tuple[str, Result]:

@@ -40,11 +40,14 @@ TARGETS = (
 
 def goals(blended: Sequence[Blended], *, quick: bool) -> Iterator[Measurement]:
     """Yield what the contest came to beside what is asked for; the race is held here."""
-    yield _gap(blended)
-    for metric in CONVEX:
-        yield _race(metric)
-    if not quick:
-        yield _largest(blended)
+    metrics = {one.metric for one in blended}
+    if metrics & set(CONVEX):
+        yield _gap(blended)
+        for metric in CONVEX:
+            yield _race(metric)
+        if not quick:
+            yield _largest(blended)
+    if metrics & set(STEPS) and not quick:
         for method in SEARCHING:
             yield from goals_of_steps(blended, method)
 
