@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,13 @@ FOLDS = 5
 class _Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """What both share: parameters are those of `BlendSettings`."""
 
-    metric: str | Metric
     result_: BlendResult
+    usual_metric: ClassVar[str]
+    """Where none is named."""
 
     def __init__(
         self,
-        metric: str | Metric,
+        metric: str | Metric | None = None,
         method: str = "auto",
         options: Mapping[str, Any] | None = None,
         selection: str = "best",
@@ -75,7 +76,8 @@ class _Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
     def _fit(self, X: Predictions, codes: Array, classes: int, folds: Any, weight: Any) -> Self:
         names, predictions = _stacked(X, classes)
-        metric = self.metric if isinstance(self.metric, Metric) else load_metric(MetricRef(name=self.metric))
+        asked = self.usual_metric if self.metric is None else self.metric
+        metric = asked if isinstance(asked, Metric) else load_metric(MetricRef(name=asked))
         codes = np.asarray(codes)
         rows, split = _folds(codes, folds, self.random_state, classes=classes)
         if predictions.shape[1] != len(codes):
@@ -129,7 +131,7 @@ class BlendClassifier(ClassifierMixin, _Blend):  # type: ignore[misc]
     """Blend probabilities.
 
     Args:
-        metric: Name of a metric, or a `workbench.Metric`.
+        metric: Name of a metric, or a `workbench.Metric`; ``log_loss`` if absent.
         method: An ensemble method's name, or ``auto``.
         options: The method's own options.
         selection: ``best`` (all that are given), ``forward`` or ``uncorrelated``.
@@ -143,22 +145,7 @@ class BlendClassifier(ClassifierMixin, _Blend):  # type: ignore[misc]
     After `fit` there are ``weights_``, ``nested_``, ``in_sample_``, ``classes_`` and ``result_``.
     """
 
-    def __init__(
-        self,
-        metric: str | Metric = "log_loss",
-        method: str = "auto",
-        options: Mapping[str, Any] | None = None,
-        selection: str = "best",
-        per_class: bool = False,
-        calibration: str = "none",
-        decision: str = "auto",
-        bagging: str = "none",
-        bags: int = 10,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(
-            metric, method, options, selection, per_class, calibration, decision, bagging, bags, random_state
-        )
+    usual_metric = "log_loss"
 
     def fit(self, X: Predictions, y: Any, *, folds: Any = None, sample_weight: Any = None) -> Self:
         """Fit on out-of-fold predictions.
@@ -193,27 +180,12 @@ class BlendClassifier(ClassifierMixin, _Blend):  # type: ignore[misc]
 
 
 class BlendRegressor(RegressorMixin, _Blend):  # type: ignore[misc]
-    """Blend values; the arguments are those of `BlendClassifier`.
+    """Blend values; the arguments are those of `BlendClassifier`, and ``rmse`` is the metric if none is named.
 
     After `fit` there are ``weights_``, ``nested_``, ``in_sample_`` and ``result_``.
     """
 
-    def __init__(
-        self,
-        metric: str | Metric = "rmse",
-        method: str = "auto",
-        options: Mapping[str, Any] | None = None,
-        selection: str = "best",
-        per_class: bool = False,
-        calibration: str = "none",
-        decision: str = "auto",
-        bagging: str = "none",
-        bags: int = 10,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(
-            metric, method, options, selection, per_class, calibration, decision, bagging, bags, random_state
-        )
+    usual_metric = "rmse"
 
     def fit(self, X: Predictions, y: Any, *, folds: Any = None, sample_weight: Any = None) -> Self:
         """Fit on out-of-fold predictions: by name ``(rows,)``, or one array ``(rows, members)``.
