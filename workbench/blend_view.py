@@ -15,13 +15,13 @@ from workbench.blending.wording import calibration_in_words, decision_in_words
 from workbench.ensembles.choice import ROUNDING
 from workbench.ensembles.finalists import Finalist
 from workbench.types import Direction, MetricRef
+from workbench.wording import less_or_more
 
 
 def show_blend(console: Console, blend: BlendResult, *, metric: str, direction: Direction) -> None:
     """Print the methods that were compared, what was chosen, and its members."""
-    better = "less" if direction == "minimize" else "more"
     if len(blend.considered) > 1:
-        console.print(methods(blend.considered, metric=metric, better=better, chosen=blend.method))
+        console.print(methods(blend.considered, metric=metric, direction=direction, chosen=blend.method))
         for row in blend.considered:
             if row.failure:
                 console.print(Text(f"not compared: {row.failure}", style="dim"), soft_wrap=True)
@@ -42,8 +42,7 @@ def show_finalists(
     left_out: Sequence[str] = (),
 ) -> None:
     """Print all that were compared, the two that are proposed, and what was left out."""
-    better = "less" if metric.direction == "minimize" else "more"
-    console.print(methods(table, metric=metric.name, better=better, chosen=finalists[0].name))
+    console.print(methods(table, metric=metric.name, direction=metric.direction, chosen=finalists[0].name))
     measure = "rank correlation {:.4f} with the first on the test table"
     if metric.needs == "labels":
         measure = "the same label as the first on {:.2%} of the test table"
@@ -59,13 +58,13 @@ def show_finalists(
         console.print(Text(line, style="yellow"), soft_wrap=True)
 
 
-def methods(rows: Sequence[MethodScore], *, metric: str, better: str, chosen: str) -> Table:
+def methods(rows: Sequence[MethodScore], *, metric: str, direction: Direction, chosen: str) -> Table:
     """Return the comparison of methods as a table."""
     table = Table(
         caption=Text(
-            f"{metric}, {better} is better. nested: weights and decisions fitted on the other folds; not corrected "
-            "for the choice of trials and methods. behind: how much worse than the best ± standard error of that "
-            "difference"
+            f"{metric}, {less_or_more(direction)} is better. nested: weights and decisions fitted on the other folds; "
+            "not corrected for the choice of trials and methods. behind: how much worse than the best ± standard error "
+            "of that difference"
         ),
         box=box.SIMPLE_HEAD,
         caption_justify="left",

@@ -20,6 +20,7 @@ from workbench.delivery.tally import Tally, tally
 from workbench.durations import format_duration
 from workbench.evaluation import Comparison
 from workbench.search.progress import LaneProgress, Progress, TrialNews
+from workbench.wording import less_or_more
 
 BAR_WIDTH = 24
 NARROW_BAR_WIDTH = 10
@@ -160,10 +161,9 @@ def show_tallies(console: Console, tallies: Iterable[Tally]) -> None:
 
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print an idea's scores beside its baseline's, by split, and the verdict."""
-    better = "less" if comparison.direction == "minimize" else "more"
     table = Table(
         title=Text(f"{comparison.candidate} against {comparison.baseline}"),
-        caption=Text(f"{comparison.metric}, {better} is better"),
+        caption=Text(f"{comparison.metric}, {less_or_more(comparison.direction)} is better"),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
     )

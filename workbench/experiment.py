@@ -126,6 +126,11 @@ class Experiment:
         return cls._of(config, root, {})
 
     @classmethod
+    def of(cls, given: Experiment | Path | str) -> Experiment:
+        """Return an experiment as it is given, or that of a folder."""
+        return given if isinstance(given, Experiment) else cls.from_folder(given)
+
+    @classmethod
     def _of(cls, config: ExperimentConfig, root: Path, code: Mapping[str, Path]) -> Experiment:
         made = cls.__new__(cls)
         made.config, made.root, made._code = config, root, dict(code)

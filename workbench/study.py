@@ -60,7 +60,7 @@ def load_study(
         UserError: the experiment's configuration or data cannot be used.
         StoreError: the ledger cannot be read.
     """
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     with open_workspace(experiment) as workspace:
         found = _study_of(workspace, family)
         names = experiment.config.search.objectives

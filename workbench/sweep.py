@@ -83,7 +83,7 @@ def run(
         StoreError: the store cannot be read or written.
     """
     began = time.monotonic()
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     observer = observer or Silent()
     observer.phase("reading data")
     with open_workspace(experiment) as workspace:

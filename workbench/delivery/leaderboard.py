@@ -14,6 +14,7 @@ from workbench.delivery.files import write_text
 from workbench.delivery.refit import REFITTED
 from workbench.errors import StoreError
 from workbench.types import BASE_FAMILY, Direction, TrialResult, Value, as_loss, trial_name
+from workbench.wording import less_or_more
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -137,8 +138,7 @@ def _caption(rows: Sequence[Row], metric: str, direction: Direction) -> Text:
     """Return what the numbers are: the in-sample score of the blend is told as what it is."""
     from rich.text import Text
 
-    better = "less" if direction == "minimize" else "more"
-    lines = [f"{metric}, {better} is better; out-of-fold mean ± standard error over splits"]
+    lines = [f"{metric}, {less_or_more(direction)} is better; out-of-fold mean ± standard error over splits"]
     for row in rows:
         if row.family == "blend" and REFITTED in row.note:
             lines.append("the scores are of the folds' models; what is delivered has no out-of-fold score of its own")

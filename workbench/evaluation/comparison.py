@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.evaluation.statistics import SEED_BOUND, SIGNIFICANT, PairedTest, judge
 from workbench.types import Direction, Value, Verdict
+from workbench.wording import less_or_more
 
 
 class Comparison(Value):
@@ -59,7 +60,7 @@ class Comparison(Value):
 
     def __str__(self) -> str:
         """Return the comparison as a person reads it."""
-        better = "less" if self.direction == "minimize" else "more"
+        better = less_or_more(self.direction)
         lines = [f"{self.candidate} against {self.baseline} ({self.metric}, {better} is better)"]
         lines += [f"note: {self.note}"] if self.note else []
         rows = zip(self.baseline_scores, self.candidate_scores, self.differences, strict=True)

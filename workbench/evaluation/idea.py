@@ -72,7 +72,7 @@ def evaluate(
     began = time.monotonic()
     if seeds < 1:
         raise ConfigError(f"seeds is a number of trainings above 0, got {seeds}")
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     family, features = experiment.reference(family), None if features is None else experiment.reference(features)
     observer = observer or Silent()
     observer.phase("reading data")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.types import Direction, Value, as_loss
+from workbench.wording import less_or_more
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,7 +91,7 @@ class Rescoring(Value):
         from rich.table import Table
         from rich.text import Text
 
-        better = "less" if self.direction == "minimize" else "more"
+        better = less_or_more(self.direction)
         table = Table(
             title=Text(f"{self.experiment} on a second fold plan"),
             caption=Text(f"{self.metric}, {better} is better; mean ± standard error over splits\n{self.summary}"),

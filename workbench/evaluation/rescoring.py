@@ -57,7 +57,7 @@ def rescore(
     began = time.monotonic()
     if top < 1:
         raise ConfigError(f"top is a number of configurations above 0, got {top}")
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     observer = observer or Silent()
     observer.phase("reading data")
     with open_workspace(experiment) as workspace, open_bench(workspace, observer, runner) as bench:

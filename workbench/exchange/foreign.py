@@ -64,7 +64,7 @@ def merge_predictions(
         StoreError: the store cannot be read or written.
     """
     began = time.monotonic()
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     if not LABEL.fullmatch(name):
         raise ConfigError(f"--name is '{name}', expected letters, digits, '_', '.' and '-', such as catboost")
     with open_workspace(experiment) as workspace:

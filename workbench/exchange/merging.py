@@ -69,7 +69,7 @@ def merge(experiment: Experiment | Path | str, file: Path) -> Merged:
         StoreError: the store cannot be read or written.
     """
     began = time.monotonic()
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     with open_workspace(experiment) as workspace, opened(file) as pack:
         merging = Merging(workspace, pack)
         fates = merging.take()

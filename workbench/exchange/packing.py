@@ -68,7 +68,7 @@ def pack(
         NothingToDeliver: no trial is complete.
         StoreError: the store cannot be read, or the file cannot be written.
     """
-    experiment = experiment if isinstance(experiment, Experiment) else Experiment.from_folder(experiment)
+    experiment = Experiment.of(experiment)
     name = author_name(author if author is not None else whoever(experiment.root))
     if out.is_dir():
         raise ConfigError(f"{out} is a folder; name a file: -o {out / f'{name}.wbz'}")
