@@ -6,7 +6,7 @@ that errs elsewhere is worth more than the runner-up, which is nearly the same b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -77,27 +77,23 @@ def propose(
     ranked = sorted(trained, key=lambda one: (rows[one.name].behind_best, one.simplicity, one.name))
     best = choose(trained, table)
     near = [best, *(one for one in ranked if _near(rows[one.name]) and one is not best)]
-    first = predict(_result(members, best, table))
+    first = Finalist(best.name, result(members, best, table), rows[best.name], 1.0)
+    predicted = predict(first.blend)
 
     def finalist(one: Trained) -> Finalist:
-        blend = _result(members, one, table)
-        agrees = 1.0 if one is best else agreement(first, predict(blend), members.metric.needs)
-        return Finalist(one.name, blend, rows[one.name], agrees)
+        blend = result(members, one, table)
+        return Finalist(one.name, blend, rows[one.name], agreement(predicted, predict(blend), members.metric.needs))
 
     others = [other for other in map(finalist, near[1:]) if other.agreement < 1.0]
     second = min(others, key=lambda other: (other.agreement, other.score.behind_best), default=None)
     if second is None:  # a second one costs nothing: the best that differs at all
         rest = (finalist(one) for one in ranked if one not in near)
         second = next((other for other in rest if other.agreement < 1.0), None)
-    return (finalist(best),) if second is None else (finalist(best), second), table
+    return (first,) if second is None else (first, second), table
 
 
 def _near(row: MethodScore) -> bool:
     return row.behind_best <= TOLERANCE * row.behind_best_se
-
-
-def _result(members: Members, one: Trained, table: Sequence[MethodScore]) -> BlendResult:
-    return result(members, one, tuple(table))
 
 
 def _pipelines(members: Members, settings: BlendSettings) -> dict[str, Pipeline]:

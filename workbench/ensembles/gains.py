@@ -79,9 +79,7 @@ def _sample(members: Members, rows: int) -> Members:
     share = max(rows, FEWEST_ROWS) / len(members.row)
     if share >= 1.0:
         return members
-    known, place = np.unique(members.row, return_inverse=True)
-    generator = np.random.default_rng(derive_seed(0, "gains"))
-    return members.rows_where((generator.random(len(known)) < share)[place])
+    return members.rows_where(members.drawn(share, np.random.default_rng(derive_seed(0, "gains"))))
 
 
 def _differences(

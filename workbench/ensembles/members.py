@@ -141,7 +141,13 @@ class Members:
 
     def singles(self) -> Array:
         """Return the score of each member alone, ``(members,)``."""
-        return np.array([self.score(prediction) for prediction in self.predictions])
+        return self._singles
+
+    @cached_property
+    def _singles(self) -> Array:
+        scores = np.array([self.score(prediction) for prediction in self.predictions])
+        scores.flags.writeable = False  # everybody is given the same one
+        return scores
 
     def rows_where(self, keep: Array) -> Members:
         """Return the same members on the rows where the boolean ``keep`` of shape ``(rows,)`` holds."""
@@ -154,6 +160,12 @@ class Members:
             row=self.row[keep],
             features=None if self.features is None else self.features[keep],
         )
+
+    def drawn(self, share: float, generator: np.random.Generator) -> Array:
+        """Say of each row whether it is among a random ``share`` of the table's, with all its repeats, ``(rows,)``."""
+        known, place = np.unique(self.row, return_inverse=True)
+        chosen: Array = (generator.random(len(known)) < share)[place]
+        return chosen
 
     def outside(self, part: slice) -> Array:
         """Say of each row whether it may be fitted on before ``part`` is scored, ``(rows,)``.

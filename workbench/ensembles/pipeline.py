@@ -103,9 +103,7 @@ class Pipeline:
     def _drawn(self, members: Members, bag: int) -> Array:
         """Return which rows are in a bag, ``(rows,)``: a random two thirds of the table's rows."""
         generator = np.random.default_rng(derive_seed(self.method.seed, "rows", bag))
-        rows, place = np.unique(members.row, return_inverse=True)
-        drawn: Array = (generator.random(len(rows)) < 2.0 / 3.0)[place]
-        return drawn
+        return members.drawn(2.0 / 3.0, generator)
 
 
 def mean_of(mixes: list[Mix]) -> Mix:
