@@ -32,14 +32,11 @@ def test_trials_in_all_are_exact_once_it_is_known_who_has_nothing_to_search():
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    rows = "".join(f"{i},{i % 7},{(i % 7) * 2 + i % 3}\n" for i in range(60))
-    (tmp_path / "train.csv").write_text(f"id,a,y\n{rows}", encoding="utf-8")
-
+def experiment(small_table):
     def made(**search):
         return Experiment(
             name="budget",
-            root=tmp_path,
+            root=small_table,
             train="train.csv",
             target="y",
             metric="rmse",

@@ -145,14 +145,11 @@ def test_odds_are_merits_beside_the_exploration_and_the_unknown_counts_as_the_be
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    rows = "".join(f"{i},{i % 7},{(i % 7) * 2 + i % 3}\n" for i in range(60))
-    (tmp_path / "train.csv").write_text(f"id,a,y\n{rows}", encoding="utf-8")
-
+def experiment(small_table):
     def made(**search):
         return Experiment(
             name="pool",
-            root=tmp_path,
+            root=small_table,
             train="train.csv",
             target="y",
             metric="rmse",
